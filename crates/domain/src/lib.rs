@@ -1,1 +1,22 @@
-//! ...
+//! The words and rules of Hongyan: accounts, templates, messages, deliveries
+//! and what follows from an answer of WeChat's.
+//!
+//! Invariants
+//! - No I/O, no async runtime, no SQL, no HTTP, no environment. Time comes in
+//!   as a [`jiff::Timestamp`] or through [`clock::Clock`], chance as a number.
+//! - Functions are deterministic: the same arguments give the same answer.
+//! - Every change of a message's state goes through [`message::State`].
+//! - [`port`] says what the engine asks of storage; nothing here knows how it
+//!   is done.
+
+pub mod account;
+pub mod clock;
+pub mod delivery;
+pub mod ids;
+pub mod key;
+pub mod message;
+pub mod port;
+pub mod retry;
+pub mod template;
+
+pub use ids::{AccountId, KeyId, MessageId};

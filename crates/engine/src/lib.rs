@@ -1,1 +1,143 @@
-//! ...
+//! Use-cases and loops: what happens between a request to our API and a call to
+//! WeChat.
+//!
+//! Invariants
+//! - The only crate that spawns tasks for work in the background.
+//! - No SQL, no HTTP server, no configuration files; storage is behind
+//!   [`hongyan_domain::port`], WeChat behind [`hongyan_wechat::Client`].
+//! - A message is sent only by the holder of its lease, and what became of it is
+//!   decided by [`hongyan_domain::retry`].
+//! - Nothing is unbounded: sends under way, unsettled answers and batches all
+//!   have limits.
+
+mod accounts;
+mod calls;
+pub mod chance;
+mod check;
+mod credentials;
+mod dispatch;
+mod intake;
+mod keys;
+mod registry;
+mod service;
+mod templates;
+mod waiters;
+
+pub use calls::WechatClient;
+pub use check::{CheckReport, CheckStep, StepState};
+pub use credentials::{Credential, CredentialError, CredentialSettings};
+pub use dispatch::DispatchSettings;
+pub use intake::{Draft, Prepared, Rejection, WaitingReason};
+pub use keys::{KeyText, make_key};
+pub use service::Running;
+pub use templates::{SyncReport, WechatFailure};
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hongyan_domain::clock::Clock;
+use hongyan_domain::port::{Store, StoreError};
+use hongyan_wechat::AccessToken;
+
+use chance::Chance;
+use credentials::Credentials;
+use dispatch::Dispatcher;
+use keys::KeyCache;
+use registry::Registry;
+use templates::Catalogue;
+use waiters::Waiters;
+
+/// How the engine works.
+#[derive(Debug, Clone, Default)]
+pub struct EngineSettings {
+    /// Sending.
+    pub dispatch: DispatchSettings,
+    /// Access tokens.
+    pub credentials: CredentialSettings,
+}
+
+/// A handle on the engine; clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+/// What the handles share; its fields are the engine's rooms.
+pub struct Inner {
+    store: Arc<dyn Store>,
+    wechat: WechatClient,
+    clock: Arc<dyn Clock>,
+    chance: Chance,
+    registry: Registry,
+    credentials: Credentials,
+    catalogue: Catalogue,
+    dispatcher: Dispatcher,
+    waiters: Waiters,
+    key_cache: KeyCache,
+}
+
+impl Deref for Engine {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// A token handed to another program.
+#[derive(Debug, Clone)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: AccessToken,
+    /// How long it still works.
+    pub expires_in: Duration,
+}
+
+impl Engine {
+    /// An engine over a store; reads the accounts. Nothing runs in the background
+    /// until [`Engine::start`].
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        wechat: WechatClient,
+        clock: Arc<dyn Clock>,
+        chance: Chance,
+        settings: EngineSettings,
+    ) -> Result<Self, StoreError> {
+        let registry = Registry::default();
+        registry.replace_all(store.accounts().await?);
+        let engine = Self(Arc::new(Inner {
+            credentials: Credentials::new(
+                Arc::clone(&store),
+                wechat.clone(),
+                Arc::clone(&clock),
+                settings.credentials,
+            ),
+            catalogue: Catalogue::default(),
+            dispatcher: Dispatcher::new(settings.dispatch),
+            waiters: Waiters::default(),
+            key_cache: KeyCache::default(),
+            registry,
+            store,
+            wechat,
+            clock,
+            chance,
+        }));
+        Ok(engine)
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Whether work can be taken in.
+    ///
+    /// # Errors
+    /// Why not, in a sentence.
+    pub async fn ready(&self) -> Result<(), String> {
+        self.store.ping().await.map_err(|error| error.to_string())
+    }
+}

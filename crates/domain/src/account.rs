@@ -1,0 +1,278 @@
+//! Accounts: one official account, mini program or test account we hold the
+//! keys of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hongyan_wechat::{AppId, AppSecret, OriginalId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::AccountId;
+use crate::message::Kind;
+
+/// What an account is at WeChat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// 公众号: a subscription or service account, test accounts included.
+    OfficialAccount,
+    /// 小程序.
+    MiniProgram,
+}
+
+impl AccountKind {
+    /// The kind's name in API, CLI and storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OfficialAccount => "official_account",
+            Self::MiniProgram => "mini_program",
+        }
+    }
+
+    /// Whether accounts of this kind can send messages of `kind`.
+    #[must_use]
+    pub fn sends(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Template => self == Self::OfficialAccount,
+            Kind::Subscribe => self == Self::MiniProgram,
+        }
+    }
+}
+
+impl fmt::Display for AccountKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The name by which people and programs address an account: 1 to 64 of
+/// `a-z 0-9 - _ .`, beginning with a letter or digit. It stands in URLs and
+/// logs, so it is kept plain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AccountName(String);
+
+/// A name was not of the form [`AccountName`] asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an account's name is 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+)]
+pub struct AccountNameError;
+
+impl AccountName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = AccountNameError;
+
+    fn from_str(text: &str) -> Result<Self, AccountNameError> {
+        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let bytes = text.as_bytes();
+        let fits = (1..=64).contains(&bytes.len())
+            && plain(bytes[0])
+            && bytes
+                .iter()
+                .all(|&c| plain(c) || matches!(c, b'-' | b'_' | b'.'));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(AccountNameError)
+        }
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which of WeChat's two families of access tokens an account uses. They are
+/// independent: a token of one does not affect the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenMode {
+    /// `POST /cgi-bin/stable_token`: repeated calls return the current token,
+    /// so several holders of the secret do not disturb each other.
+    #[default]
+    Stable,
+    /// `GET /cgi-bin/token`: each call makes a new token and ends the former
+    /// within five minutes.
+    Classic,
+}
+
+impl TokenMode {
+    /// The mode's name in API, CLI and storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Classic => "classic",
+        }
+    }
+}
+
+/// How WeChat's callbacks to this account are proved and deciphered. Both texts
+/// are secrets; they use the type that cannot be printed.
+#[derive(Debug, Clone)]
+pub struct CallbackSettings {
+    /// The Token of the push configuration: 3 to 32 letters and digits.
+    pub token: AppSecret,
+    /// EncodingAESKey: 43 letters and digits; absent in plaintext mode.
+    pub encoding_aes_key: Option<AppSecret>,
+}
+
+/// Sends of one account that may be under way at once when nothing else is
+/// said. With WeChat answering in about 50 ms this allows some 5,000 a second.
+pub const DEFAULT_MAX_IN_FLIGHT: u32 = 256;
+
+/// The most an account may ask for.
+pub const LARGEST_MAX_IN_FLIGHT: u32 = 10_000;
+
+/// What the owner of an account decides about it.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// Its name with us; unique.
+    pub name: AccountName,
+    /// What it is at WeChat; never changes.
+    pub kind: AccountKind,
+    /// Its appid; unique.
+    pub appid: AppId,
+    /// Its AppSecret.
+    pub secret: AppSecret,
+    /// `gh_…`, which callbacks carry as `ToUserName`.
+    pub original_id: Option<OriginalId>,
+    /// Which family of tokens it uses.
+    pub token_mode: TokenMode,
+    /// How its callbacks are proved; absent while none are expected.
+    pub callback: Option<CallbackSettings>,
+    /// Sends a second at most; absent = no limit of ours.
+    pub rate_per_second: Option<u32>,
+    /// Sends under way at once at most.
+    pub max_in_flight: u32,
+    /// Whether it takes and sends nothing for the time being.
+    pub disabled: bool,
+}
+
+/// An account as storage holds it.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its number in storage.
+    pub id: AccountId,
+    /// What its owner decided.
+    pub settings: AccountSettings,
+    /// What we learned about it while working.
+    pub state: AccountState,
+    /// When it was made known to us.
+    pub created_at: Timestamp,
+    /// When its settings last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What we learned about an account while working.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountState {
+    /// Nothing is sent before this time.
+    pub parked: Option<Parked>,
+    /// Why no credential can be had; absent = healthy.
+    pub illness: Option<Illness>,
+}
+
+/// An account whose daily allowance at WeChat is used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// When sending goes on.
+    pub until: Timestamp,
+    /// The errcode that said so (45009 and kin).
+    pub errcode: i64,
+    /// WeChat's words.
+    pub errmsg: String,
+}
+
+/// Why an account cannot obtain a credential. Its messages wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Illness {
+    /// Since when.
+    pub since: Timestamp,
+    /// WeChat's code, where it was WeChat that refused.
+    pub errcode: Option<i64>,
+    /// What was said, without secrets.
+    pub reason: String,
+    /// The address WeChat saw us come from, when it refuses that address
+    /// (40164): the one to enter in the allow-list.
+    pub seen_ip: Option<String>,
+    /// When we ask again by ourselves; absent = only after somebody changes the
+    /// account or asks for a check.
+    pub next_try_at: Option<Timestamp>,
+}
+
+impl Account {
+    /// The account's name.
+    #[must_use]
+    pub fn name(&self) -> &AccountName {
+        &self.settings.name
+    }
+
+    /// Until when nothing is sent because the day's allowance is used up.
+    #[must_use]
+    pub fn parked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.state
+            .parked
+            .as_ref()
+            .map(|p| p.until)
+            .filter(|until| *until > now)
+    }
+}
+
+/// The address WeChat names in a 40164 text, such as
+/// `invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist`.
+#[must_use]
+pub fn seen_ip(errmsg: &str) -> Option<String> {
+    let rest = errmsg.split("invalid ip ").nth(1)?;
+    let word = rest.split([' ', ',']).next()?;
+    word.parse::<std::net::IpAddr>()
+        .ok()
+        .map(|ip| ip.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        for good in ["demo-oa", "a", "0.x_y"] {
+            assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-a", "A", "a b", "a/b", "号", &"a".repeat(65)] {
+            assert!(bad.parse::<AccountName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_read_out_of_the_refusal() {
+        let text = "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist";
+        assert_eq!(seen_ip(text).as_deref(), Some("203.0.113.9"));
+        assert_eq!(
+            seen_ip("invalid ip 2001:db8::7, not in whitelist").as_deref(),
+            Some("2001:db8::7")
+        );
+        assert_eq!(seen_ip("invalid ip somewhere, not in whitelist"), None);
+        assert_eq!(seen_ip("system error"), None);
+    }
+
+    #[test]
+    fn each_kind_of_account_has_its_kinds_of_messages() {
+        assert!(AccountKind::OfficialAccount.sends(Kind::Template));
+        assert!(!AccountKind::OfficialAccount.sends(Kind::Subscribe));
+        assert!(AccountKind::MiniProgram.sends(Kind::Subscribe));
+        assert!(!AccountKind::MiniProgram.sends(Kind::Template));
+    }
+}

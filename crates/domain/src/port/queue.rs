@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::StoreError;
+use crate::delivery::{Claimed, Settlement};
+use crate::ids::{AccountId, MessageId};
+use crate::message::Priority;
+
+/// What a claim brought.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The messages, the most urgent and then the longest due first.
+    pub claimed: Vec<Claimed>,
+    /// When the account's next message becomes due that was not handed out
+    /// (by being due, or by its lease's end); `None` = nothing is waiting.
+    pub next_due_at: Option<Timestamp>,
+}
+
+/// Whether a settlement counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It was written.
+    Written,
+    /// The lease was lost: only the attempts were written.
+    LeaseLost,
+}
+
+/// How many open messages an account has, of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// The account.
+    pub account: AccountId,
+    /// The priority.
+    pub priority: Priority,
+    /// Open messages, scheduled ones and those being sent included.
+    pub open: u64,
+    /// When the oldest of them became (or becomes) due.
+    pub oldest_due_at: Option<Timestamp>,
+}
+
+/// The queue: the open messages.
+///
+/// A message is claimable when it is open and its time has come. Claiming pushes
+/// that time forward by the lease; a holder that dies simply lets it come.
+#[async_trait]
+pub trait QueueStore: Send + Sync {
+    /// Hands out at most `limit` due messages of an account, by priority and
+    /// then by the time they became due, each with a new lease token.
+    async fn claim(
+        &self,
+        account: AccountId,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<Batch, StoreError>;
+
+    /// Writes down what became of claimed messages. One answer for each
+    /// settlement, in order. A settlement whose lease token is no longer the
+    /// message's writes its attempts only.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+
+    /// Gives claimed messages back unsent, due at once: the holder says that it
+    /// sent nothing, so they do not count as interrupted. What is no longer
+    /// held is passed over.
+    async fn release(&self, held: &[(MessageId, i64)]) -> Result<(), StoreError>;
+
+    /// How full the queue is.
+    async fn depths(&self) -> Result<Vec<QueueDepth>, StoreError>;
+}

@@ -1,0 +1,266 @@
+//! Taking messages out of the queue, sending them, writing down what became of
+//! them.
+//!
+//! Permits first, then a claim of just so many: what is claimed can be sent at
+//! once, well inside its lease. HTTP and storage overlap: while some messages
+//! are with WeChat, others are claimed and yet others settled in batches.
+
+mod lane;
+mod sender;
+mod settler;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hongyan_domain::AccountId;
+use hongyan_domain::account::Account;
+use hongyan_domain::clock::after;
+use hongyan_domain::delivery::{Claimed, Settlement};
+use hongyan_domain::retry::RetryPolicy;
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+
+use crate::Engine;
+use lane::Lane;
+
+/// How sending works.
+#[derive(Debug, Clone)]
+pub struct DispatchSettings {
+    /// How long a claimed message is held. Must be well above twice the time a
+    /// call to WeChat may take.
+    pub lease: Duration,
+    /// How long one call to WeChat may take; the transport is built with the
+    /// same figure.
+    pub request_timeout: Duration,
+    /// How often the queue is looked at without being told to.
+    pub poll_interval: Duration,
+    /// How many messages one claim takes at most.
+    pub claim_batch: usize,
+    /// How many outcomes one settlement writes at most.
+    pub settle_batch: usize,
+    /// How often and how patiently to try.
+    pub retry: RetryPolicy,
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(10),
+            poll_interval: Duration::from_secs(1),
+            claim_batch: 256,
+            settle_batch: 512,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// The lanes and what wakes their driver.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    pub(crate) settings: DispatchSettings,
+    lanes: Mutex<HashMap<AccountId, Arc<Lane>>>,
+    wake: Notify,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(settings: DispatchSettings) -> Self {
+        Self {
+            settings,
+            lanes: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    fn lane(&self, id: AccountId) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(id).or_default())
+    }
+
+    /// Something of this account may be due.
+    pub(crate) fn wake_account(&self, id: AccountId) {
+        self.lane(id).look_at_once();
+        self.wake.notify_one();
+    }
+
+    /// A send ended: its permit is free.
+    fn sent(&self, lane: &Lane, max_in_flight: u32) {
+        if lane.finished_one(max_in_flight) {
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Engine {
+    /// Claims what is due and may be sent now, over all accounts. Says when to
+    /// look again at the latest.
+    async fn claim_due(&self) -> (Vec<(Arc<Account>, Arc<Lane>, Vec<Claimed>)>, Timestamp) {
+        let now = self.clock.now();
+        let settings = &self.dispatcher.settings;
+        let mut look_again_at = after(now, settings.poll_interval);
+        let mut taken = Vec::new();
+        for account in self.registry.all() {
+            let lane = self.dispatcher.lane(account.id);
+            if account.settings.disabled
+                || !lane.is_due(now)
+                || account.parked_until(now).is_some()
+                || !self.may_have_credential(&account, now)
+            {
+                look_again_at =
+                    look_again_at.min(lane.due_at().max(after(now, Duration::from_millis(10))));
+                continue;
+            }
+            let permits = lane
+                .permits(&account.settings, now)
+                .min(settings.claim_batch);
+            if permits == 0 {
+                // A finished send wakes us; a rate lets go by itself.
+                look_again_at = look_again_at.min(lane.next_permit_at(&account.settings, now));
+                continue;
+            }
+            lane.looked();
+            match self.store.claim(account.id, permits, settings.lease).await {
+                Ok(batch) => {
+                    let all_handed_out = batch.claimed.len() < permits;
+                    let next = match batch.next_due_at {
+                        _ if !all_handed_out => now,
+                        Some(at) => at,
+                        None => after(now, settings.poll_interval),
+                    };
+                    lane.look_again_at(next.min(after(now, settings.poll_interval)));
+                    look_again_at = look_again_at.min(next);
+                    if !batch.claimed.is_empty() {
+                        lane.take(batch.claimed.len());
+                        taken.push((account, lane, batch.claimed));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(account = %account.name(), %error, "messages could not be claimed");
+                    lane.look_again_at(after(now, settings.poll_interval));
+                }
+            }
+        }
+        (taken, look_again_at)
+    }
+
+    /// Whether it makes sense to claim for this account: with no token and a
+    /// reason why there is none, messages stay in the queue untouched.
+    fn may_have_credential(&self, account: &Account, now: Timestamp) -> bool {
+        self.credentials.current(account.id).is_some()
+            || account
+                .state
+                .illness
+                .as_ref()
+                .is_none_or(|illness| illness.next_try_at.is_some_and(|at| at <= now))
+    }
+
+    /// Drives the queue until `stop` is notified: claims, sends, settles.
+    pub(crate) async fn dispatch(self, stop: Arc<Notify>) {
+        let capacity = self.dispatcher.settings.settle_batch * 8;
+        let (outcomes, results) = mpsc::channel::<Settlement>(capacity);
+        let settler = tokio::spawn(self.clone().settle_all(results));
+        let stopped = stop.notified();
+        tokio::pin!(stopped);
+        loop {
+            let woken = self.dispatcher.wake.notified();
+            let (taken, look_again_at) = self.claim_due().await;
+            let worked = !taken.is_empty();
+            for (account, lane, claimed) in taken {
+                for item in claimed {
+                    tokio::spawn(self.clone().send_and_report(
+                        Arc::clone(&account),
+                        Arc::clone(&lane),
+                        item,
+                        outcomes.clone(),
+                    ));
+                }
+            }
+            // What storage has not written down yet is bounded: the next claim
+            // waits until there is room again.
+            let room = async {
+                while outcomes.capacity() < capacity / 2 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let pause = if worked {
+                Duration::ZERO
+            } else {
+                let left = look_again_at.as_millisecond() - self.clock.now().as_millisecond();
+                Duration::from_millis(u64::try_from(left).unwrap_or(0).clamp(1, 60_000))
+            };
+            tokio::select! {
+                () = &mut stopped => break,
+                () = async {
+                    room.await;
+                    if worked {
+                        tokio::task::yield_now().await;
+                    } else {
+                        tokio::select! {
+                            () = woken => {}
+                            () = tokio::time::sleep(pause) => {}
+                        }
+                    }
+                } => {}
+            }
+        }
+        // The settler ends when the last send has reported.
+        drop(outcomes);
+        if let Err(error) = settler.await {
+            tracing::error!(%error, "the settler failed");
+        }
+    }
+
+    async fn send_and_report(
+        self,
+        account: Arc<Account>,
+        lane: Arc<Lane>,
+        claimed: Claimed,
+        outcomes: mpsc::Sender<Settlement>,
+    ) {
+        let settlement = self.deliver(&account, claimed).await;
+        self.dispatcher.sent(&lane, account.settings.max_in_flight);
+        if let Some(settlement) = settlement
+            && outcomes.send(settlement).await.is_err()
+        {
+            tracing::error!("an outcome could not be handed to the settler");
+        }
+    }
+
+    /// Works until nothing is due at this moment: for tests, in place of the
+    /// background loop. Returns how many messages were handled.
+    pub async fn pump(&self) -> usize {
+        let mut handled = 0;
+        loop {
+            for account in self.registry.all() {
+                self.dispatcher.lane(account.id).look_at_once();
+            }
+            let (taken, _) = self.claim_due().await;
+            if taken.is_empty() {
+                return handled;
+            }
+            let mut tasks = tokio::task::JoinSet::new();
+            for (account, lane, claimed) in taken {
+                for item in claimed {
+                    let (engine, account, lane) =
+                        (self.clone(), Arc::clone(&account), Arc::clone(&lane));
+                    tasks.spawn(async move {
+                        let settlement = engine.deliver(&account, item).await;
+                        engine
+                            .dispatcher
+                            .sent(&lane, account.settings.max_in_flight);
+                        settlement
+                    });
+                }
+            }
+            let settlements = tasks.join_all().await;
+            let settled: Vec<_> = settlements.into_iter().flatten().collect();
+            handled += settled.len();
+            let stuck = settled.is_empty();
+            self.write_down(settled).await;
+            if stuck {
+                return handled;
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One claimed message: sent, or settled without sending.
+
+use std::time::{Duration, Instant};
+
+use hongyan_domain::account::{Account, Parked};
+use hongyan_domain::clock::after;
+use hongyan_domain::delivery::{Attempt, Claimed, Decision, Outcome, Settlement};
+use hongyan_domain::retry::{before_sending, decide};
+use hongyan_wechat::ErrClass;
+
+use crate::Engine;
+use crate::calls;
+use crate::credentials::CredentialError;
+
+/// How long a message rests whose account has no token at the moment.
+const REST: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Sends a claimed message, once, or twice where the token turned out to be
+    /// stale and a strictly newer one was had. `None` = it was given back.
+    pub(super) async fn deliver(&self, account: &Account, claimed: Claimed) -> Option<Settlement> {
+        let Claimed {
+            message,
+            lease,
+            history,
+            interrupted_at,
+        } = claimed;
+        let settings = &self.dispatcher.settings;
+        let now = self.clock.now();
+        let mut attempts: Vec<Attempt> = interrupted_at
+            .map(|at| Attempt::new(at, &Outcome::Interrupted, Duration::ZERO))
+            .into_iter()
+            .collect();
+        let (decision, history) = before_sending(&message, history, interrupted_at, now);
+        let settlement = |attempts, decision, history, at| Settlement {
+            message: message.id,
+            lease_token: lease.token,
+            attempts,
+            decision,
+            history,
+            at,
+        };
+        if let Some(decision) = decision {
+            return Some(settlement(attempts, decision, history, now));
+        }
+        let mut credential = match self.credential(account).await {
+            Ok(credential) => credential,
+            Err(error) => {
+                // The former claim's doubt must not be forgotten with the lease.
+                if interrupted_at.is_some() {
+                    let at = after(self.clock.now(), REST);
+                    return Some(settlement(attempts, Decision::RetryAt { at }, history, now));
+                }
+                self.give_back(account, message.id, lease.token, &error)
+                    .await;
+                return None;
+            }
+        };
+        let mut renewed = false;
+        loop {
+            let began = self.clock.now();
+            // Whoever claims after us must not overlap with our call.
+            if after(began, settings.request_timeout) >= lease.until {
+                let decision = Decision::RetryAt { at: began };
+                return Some(settlement(attempts, decision, history, began));
+            }
+            let stopwatch = Instant::now();
+            let outcome = calls::send(&self.wechat, &credential.token, &message).await;
+            let now = self.clock.now();
+            attempts.push(Attempt::new(began, &outcome, stopwatch.elapsed()));
+            let class = match &outcome {
+                Outcome::Refused(refusal) => {
+                    tracing::info!(
+                        account = %account.name(), message = %message.id,
+                        errcode = refusal.errcode.0, errmsg = %refusal.errmsg, rid = refusal.rid,
+                        "WeChat refused a message"
+                    );
+                    Some(refusal.errcode.class())
+                }
+                Outcome::Accepted { .. } => {
+                    tracing::debug!(account = %account.name(), message = %message.id, "message accepted");
+                    None
+                }
+                Outcome::NotSent { reason } | Outcome::Uncertain { reason } => {
+                    tracing::warn!(
+                        account = %account.name(), message = %message.id, %reason,
+                        outcome = attempts.last().map(|a| a.outcome.as_str()),
+                        "no answer from WeChat"
+                    );
+                    None
+                }
+                Outcome::Interrupted => None,
+            };
+            if class == Some(ErrClass::StaleCredential) && !renewed {
+                renewed = true;
+                if let Ok(fresh) = self.fresh_credential(account, &credential).await {
+                    credential = fresh;
+                    continue;
+                }
+            }
+            let chance = self.chance.unit();
+            let (decision, history) = decide(
+                &message,
+                history,
+                &outcome,
+                began,
+                now,
+                &settings.retry,
+                chance,
+            );
+            if class == Some(ErrClass::QuotaExhausted)
+                && let Outcome::Refused(refusal) = &outcome
+            {
+                let parked = Parked {
+                    until: hongyan_domain::clock::next_beijing_midnight(now),
+                    errcode: refusal.errcode.0,
+                    errmsg: refusal.errmsg.clone(),
+                };
+                self.park(account.id, parked).await;
+            }
+            return Some(settlement(attempts, decision, history, now));
+        }
+    }
+
+    /// Without a token nothing was sent: the message goes back as it was, and
+    /// its lane rests until a token can be had.
+    async fn give_back(
+        &self,
+        account: &Account,
+        message: hongyan_domain::MessageId,
+        lease_token: i64,
+        error: &CredentialError,
+    ) {
+        let now = self.clock.now();
+        let rest_until = match error {
+            CredentialError::Unavailable { retry_at, .. } => *retry_at,
+            CredentialError::Refused { illness } => {
+                illness.next_try_at.unwrap_or_else(|| after(now, REST))
+            }
+            CredentialError::Store(_) | CredentialError::Missing => after(now, REST),
+        };
+        self.dispatcher
+            .lane(account.id)
+            .look_again_at(rest_until.max(after(now, REST)));
+        if let Err(error) = self.store.release(&[(message, lease_token)]).await {
+            // Its lease ends by itself; it then counts as interrupted.
+            tracing::warn!(%message, %error, "a message could not be given back");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! WeChat's calls, one file each, by family. Names of fields are WeChat's own.
+//!
+//! A request borrows what it carries and is meant to live as long as one call. Each page named in a
+//! comment is a title in WeChat's developer documentation.
+
+pub mod callback_check;
+pub mod ip;
+pub mod keywords;
+pub mod openapi;
+pub mod subscribe;
+pub mod template;
+pub mod token;

@@ -1,0 +1,11 @@
+//! Housekeeping of the API itself: quotas, and looking up a call by its rid.
+
+mod clear_quota;
+mod quota_get;
+mod rid_get;
+
+pub use self::{
+    clear_quota::ClearQuota,
+    quota_get::{GetQuota, Quota, QuotaReply, RateLimit},
+    rid_get::{GetRid, RidReply, RidRequest},
+};
