@@ -121,7 +121,7 @@ impl TokenMode {
 
 /// How WeChat's callbacks to this account are proved and deciphered. Both texts
 /// are secrets; they use the type that cannot be printed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackSettings {
     /// The Token of the push configuration: 3 to 32 letters and digits.
     pub token: AppSecret,
@@ -137,7 +137,7 @@ pub const DEFAULT_MAX_IN_FLIGHT: u32 = 256;
 pub const LARGEST_MAX_IN_FLIGHT: u32 = 10_000;
 
 /// What the owner of an account decides about it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSettings {
     /// Its name with us; unique.
     pub name: AccountName,
@@ -231,17 +231,6 @@ impl Account {
     }
 }
 
-/// The address WeChat names in a 40164 text, such as
-/// `invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist`.
-#[must_use]
-pub fn seen_ip(errmsg: &str) -> Option<String> {
-    let rest = errmsg.split("invalid ip ").nth(1)?;
-    let word = rest.split([' ', ',']).next()?;
-    word.parse::<std::net::IpAddr>()
-        .ok()
-        .map(|ip| ip.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,18 +243,6 @@ mod tests {
         for bad in ["", "-a", "A", "a b", "a/b", "号", &"a".repeat(65)] {
             assert!(bad.parse::<AccountName>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_address_is_read_out_of_the_refusal() {
-        let text = "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist";
-        assert_eq!(seen_ip(text).as_deref(), Some("203.0.113.9"));
-        assert_eq!(
-            seen_ip("invalid ip 2001:db8::7, not in whitelist").as_deref(),
-            Some("2001:db8::7")
-        );
-        assert_eq!(seen_ip("invalid ip somewhere, not in whitelist"), None);
-        assert_eq!(seen_ip("system error"), None);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use hongyan_domain::AccountId;
-use hongyan_domain::account::{Account, Illness, TokenMode, seen_ip};
+use hongyan_domain::account::{Account, Illness, TokenMode};
 use hongyan_domain::clock::{Clock, after, beijing_day, next_beijing_midnight};
 use hongyan_domain::port::{Store, StoreError};
-use hongyan_wechat::{AccessToken, CallError, ErrClass, ErrCode, api};
+use hongyan_wechat::{AccessToken, ApiError, CallError, ErrClass, ErrCode, api};
 use jiff::Timestamp;
 
 use crate::calls::WechatClient;
@@ -494,7 +494,7 @@ impl Credentials {
                 .as_ref()
                 .map_or(now, |former| former.since),
             errcode: error.errcode().map(|code| code.0),
-            seen_ip: seen_ip(&errmsg),
+            seen_ip: error.refusal().and_then(ApiError::seen_ip).map(|ip| ip.to_string()),
             reason: error.to_string(),
             next_try_at,
         };

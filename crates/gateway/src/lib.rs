@@ -1,1 +1,27 @@
-//! ...
+//! Everything that answers HTTP: our API under `/v1`, health, the API's
+//! description and its documentation.
+//!
+//! Invariants
+//! - No rule of the product and no SQL: a handler converts, asks the engine and
+//!   converts back.
+//! - The engine can be reached only through an [`extract::Caller`], so a handler
+//!   that does not ask who calls does not compile.
+//! - Every refusal is a problem document of the one table in [`problem`]. Bad
+//!   input never ends in a 500, and a 500 says nothing about the inside.
+//! - Another caller's account is a missing account.
+//! - Bodies, lists and waits are bounded ([`GatewaySettings`]).
+
+mod app;
+mod convert;
+mod docs;
+mod extract;
+mod health;
+mod openapi;
+mod problem;
+mod server;
+mod v1;
+
+pub use app::{GatewaySettings, router};
+pub use openapi::openapi_json;
+pub use problem::page_markdown as problems_markdown;
+pub use server::{DRAIN_TIME, serve};

@@ -1,1 +1,142 @@
-//! ...
+//! A stateful emulator of WeChat's servers.
+//!
+//! It answers at WeChat's own paths with WeChat's rules: tokens that expire and
+//! push each other out, templates that must exist, people who must follow or
+//! consent, keyword types, quotas, de-duplication. Beside that it has a control
+//! API under `/sandbox/v1`, programmable failures, a virtual clock, a request
+//! log, and a page at `/` that shows what arrived on people's phones.
+//!
+//! It is written from the vendor's documentation alone and shares no code with
+//! any client, so that the two cannot agree on one mistake.
+//!
+//! Invariants: nothing leaves the process (no pushes are sent in this version);
+//! with a data directory every change is written before it is answered; nothing
+//! here is a real secret.
+//!
+//! ```
+//! use hongyan_sandbox::{AccountKind, NewAccount, Sandbox, SandboxConfig};
+//!
+//! let sandbox = Sandbox::open(SandboxConfig::default())?;
+//! let account = sandbox.add_account(NewAccount::new(AccountKind::OfficialAccount))?;
+//! let person = sandbox.add_person("Ming")?;
+//! let openid = sandbox.follow(&person.person_id, &account.appid)?;
+//! assert_eq!(openid.len(), 28);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod api;
+mod clock;
+mod control;
+mod counters;
+mod event;
+mod faults;
+mod ids;
+mod journal;
+mod model;
+mod operate;
+mod page;
+mod refusal;
+mod requests;
+mod rules;
+mod server;
+mod state;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use clock::Clock;
+use counters::Counters;
+use faults::Faults;
+use ids::Ids;
+use journal::Journal;
+use requests::RequestLog;
+use state::World;
+use state::ledger::Ledger;
+
+pub use clock::{ClockBase, ClockView};
+pub use faults::{DropMoment, FaultEffect, FaultView, NewFault};
+pub use journal::OpenError;
+pub use model::{
+    AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
+    CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, MembershipView,
+    MessageKind, NewAccount, NewTemplate, PersonView, Subscription, TemplateView,
+};
+pub use operate::{
+    ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView, QuotaView, Since,
+    Stats,
+};
+pub use requests::RequestView;
+
+/// How a sandbox is set up. The default lives in memory on real time.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Directory of the journal; without one everything is forgotten at the end.
+    pub data_dir: Option<PathBuf>,
+    /// What the virtual clock stands on.
+    pub clock: ClockBase,
+    /// Address under which the sandbox is reached, such as
+    /// `http://127.0.0.1:8700`; otherwise taken from each request's `Host`.
+    pub public_url: Option<String>,
+    /// Seed of ids and chances, for runs that must repeat; drawn where absent.
+    pub seed: Option<u64>,
+    /// The journal is written anew at opening when the lines a rewrite could
+    /// shorten exceed so many bytes.
+    pub rewrite_above: u64,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            clock: ClockBase::System,
+            public_url: None,
+            seed: None,
+            rewrite_above: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// A running emulator. Clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    world: Arc<World>,
+}
+
+impl Sandbox {
+    /// Opens a sandbox: empty, or with what the journal in
+    /// [`SandboxConfig::data_dir`] holds.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, is in use by another process, or
+    /// holds a journal that is damaged or of a newer version. Nothing is
+    /// overwritten then.
+    pub fn open(config: SandboxConfig) -> Result<Self, OpenError> {
+        let ids = Ids::new(config.seed);
+        let clock = Clock::new(config.clock);
+        // Above 2^60 and thus above 2^53, where floats begin to lose digits;
+        // later processes start higher than earlier ones got.
+        let opened = u64::try_from(clock.now_ms()).unwrap_or(0) & 0xff_ffff_ffff;
+        let world = World {
+            faults: Faults::new(config.seed.unwrap_or_else(|| ids.next())),
+            clock,
+            ids,
+            accounts: RwLock::default(),
+            people: Mutex::default(),
+            tokens: state::token::TokenStore::default(),
+            ledger: Mutex::new(Ledger::new(Journal::in_memory())),
+            requests: RequestLog::default(),
+            counters: Counters::default(),
+            control: Mutex::new(()),
+            msgid_base: (1 << 60) + (opened << 20),
+            config,
+        };
+        if let Some(dir) = &world.config.data_dir {
+            world.load(dir, world.config.rewrite_above)?;
+        }
+        Ok(Self {
+            world: Arc::new(world),
+        })
+    }
+}

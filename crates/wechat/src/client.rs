@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{AccessToken, Base, Bases, Call, CallError, Transport, reply};
@@ -100,6 +100,7 @@ impl<T: Transport> Client<T> {
             header::TE,
             header::TRAILER,
             header::PROXY_AUTHORIZATION,
+            HeaderName::from_static("keep-alive"),
         ] {
             parts.headers.remove(name);
         }

@@ -44,11 +44,14 @@ pub(crate) fn read<R: DeserializeOwned>(
         }
     };
     if let Some((errcode, errmsg)) = head {
-        return Err(CallError::Refused(Box::new(ApiError::new(
-            errcode, &errmsg, body,
-        ))));
+        return Err(refused(errcode, &errmsg, body, secret));
     }
     serde_json::from_slice(&body).map_err(|_| locate::<R>(&body, secret))
+}
+
+fn refused(errcode: ErrCode, errmsg: &str, body: Bytes, secret: Option<&str>) -> CallError {
+    let errmsg = redact::mask_with(errmsg, secret);
+    CallError::Refused(Box::new(ApiError::new(errcode, &errmsg, body)))
 }
 
 /// An HTTP status is WeChat's own word only where an errcode stands beside it; a 5xx leaves the outcome
@@ -57,7 +60,7 @@ fn bad_status(status: StatusCode, body: Bytes, secret: Option<&str>) -> CallErro
     if status.is_client_error()
         && let Ok(Some((errcode, errmsg))) = head(&body)
     {
-        return CallError::Refused(Box::new(ApiError::new(errcode, &errmsg, body)));
+        return refused(errcode, &errmsg, body, secret);
     }
     CallError::HttpStatus {
         status,
@@ -299,6 +302,10 @@ mod tests {
             (200, r#"no json: access_token=92_hidden TOKEN123"#),
             (500, r#"GET /x?access_token=92_hidden TOKEN123"#),
             (200, r#"{"errcode":0,"msgid":"TOKEN123"}"#),
+            (
+                200,
+                r#"{"errcode":40014,"errmsg":"invalid access_token TOKEN123"}"#,
+            ),
         ] {
             let error = of::<Sent>(status, body).unwrap_err();
             let shown = format!("{error} {error:?}");

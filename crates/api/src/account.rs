@@ -1,0 +1,275 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::errcode::Diagnosis;
+use crate::secret::Secret;
+
+/// What an account is at WeChat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// 公众号: a subscription or service account, test accounts included.
+    OfficialAccount,
+    /// 小程序.
+    MiniProgram,
+}
+
+/// Which of WeChat's two families of access tokens an account uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenMode {
+    /// `stable_token`: several holders of the secret do not disturb each other.
+    #[default]
+    Stable,
+    /// `token`: each call ends the token before it.
+    Classic,
+}
+
+/// How WeChat's callbacks to an account are proved and deciphered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackSettings {
+    /// The Token of the push configuration: 3 to 32 letters and digits.
+    pub token: Secret,
+    /// EncodingAESKey: 43 letters and digits; left out in plaintext mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding_aes_key: Option<Secret>,
+}
+
+/// An account to be made known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    /// Its name with us: 1 to 64 of `a-z 0-9 - _ .`, beginning with a letter or
+    /// digit. Unique, and never changed.
+    #[schema(example = "demo-oa")]
+    pub name: String,
+    /// What it is at WeChat. Never changed.
+    pub kind: AccountKind,
+    /// Its appid. Unique.
+    #[schema(example = "wx8b6f12d0a95e37c4")]
+    pub appid: String,
+    /// Its AppSecret.
+    pub secret: Secret,
+    /// `gh_…`, the id by which WeChat's callbacks name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_id: Option<String>,
+    /// Which family of tokens it uses; `stable` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_mode: Option<TokenMode>,
+    /// How its callbacks are proved; left out while none are expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackSettings>,
+    /// Sends a second at most; left out = no limit of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// Sends under way at once at most: 1 to 10,000; 256 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<u32>,
+    /// Whether it takes and sends nothing for the time being.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// What to change about an account. Fields left out stay as they are; `null`
+/// takes an optional setting away. Its name and kind cannot be changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAccount {
+    /// The new appid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appid: Option<String>,
+    /// The new AppSecret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// The new original id.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub original_id: Option<Option<String>>,
+    /// The new family of tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_mode: Option<TokenMode>,
+    /// The new way its callbacks are proved.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CallbackSettings>)]
+    pub callback: Option<Option<CallbackSettings>>,
+    /// The new limit of sends a second.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub rate_per_second: Option<Option<u32>>,
+    /// The new limit of sends under way; `null` = 256.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub max_in_flight: Option<Option<u32>>,
+    /// Whether it takes and sends nothing from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// Tells `null` (`Some(None)`) from a field left out (`None`, by `default`).
+fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Which callback secrets are set; the secrets themselves are never read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CallbackState {
+    /// A Token is set.
+    pub has_token: bool,
+    /// An EncodingAESKey is set.
+    pub has_encoding_aes_key: bool,
+}
+
+/// An account, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Its name with us.
+    pub name: String,
+    /// What it is at WeChat.
+    pub kind: AccountKind,
+    /// Its appid.
+    pub appid: String,
+    /// `gh_…`.
+    pub original_id: Option<String>,
+    /// Which family of tokens it uses.
+    pub token_mode: TokenMode,
+    /// Which callback secrets are set; `null` = no callbacks are expected.
+    pub callback: Option<CallbackState>,
+    /// Sends a second at most; `null` = no limit of ours.
+    pub rate_per_second: Option<u32>,
+    /// Sends under way at once at most.
+    pub max_in_flight: u32,
+    /// Whether it takes and sends nothing for the time being.
+    pub disabled: bool,
+    /// How it fares.
+    pub health: Health,
+    /// When it was made known to us.
+    pub created_at: Timestamp,
+    /// When its settings last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How an account fares, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// Nothing is known against it.
+    Healthy,
+    /// WeChat gives it no credential; its messages wait.
+    Unhealthy,
+    /// Its allowance at WeChat is used up; its messages wait until `until`.
+    Parked,
+    /// Somebody switched it off.
+    Disabled,
+}
+
+/// How an account fares, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// In one word.
+    pub status: HealthStatus,
+    /// Since when it is unhealthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Until when it is parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// What was said, without secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// WeChat's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// What the code means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
+    /// The address WeChat saw us come from and refuses (40164): the one to enter
+    /// in the account's IP allow-list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ip: Option<String>,
+    /// When we ask WeChat again by ourselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try_at: Option<Timestamp>,
+}
+
+/// How one step of a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// As it should be.
+    Ok,
+    /// Works, but somebody should look at it.
+    Warning,
+    /// Does not work.
+    Failed,
+    /// Could not be tried because a step before it failed.
+    Skipped,
+}
+
+/// One step of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckStep {
+    /// What was looked at.
+    pub name: String,
+    /// How it ended.
+    pub state: StepState,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+    /// WeChat's code, where it answered with one.
+    pub errcode: Option<i64>,
+    /// WeChat's request id.
+    pub rid: Option<String>,
+}
+
+/// What a check of an account found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckReport {
+    /// Whether the account can send.
+    pub ok: bool,
+    /// The steps, in order.
+    pub steps: Vec<CheckStep>,
+}
+
+/// An account's access token, for another program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccessToken {
+    /// The token.
+    pub access_token: Secret,
+    /// Seconds until it ends.
+    #[schema(example = 7140)]
+    pub expires_in: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_tells_null_from_left_out() {
+        let change: ChangeAccount =
+            serde_json::from_str(r#"{"rate_per_second":null,"original_id":"gh_1"}"#).unwrap();
+        assert_eq!(change.rate_per_second, Some(None));
+        assert_eq!(change.original_id, Some(Some("gh_1".to_owned())));
+        assert_eq!(change.callback, None);
+        assert_eq!(
+            serde_json::to_string(&change).unwrap(),
+            r#"{"original_id":"gh_1","rate_per_second":null}"#
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_show_themselves() {
+        let account: NewAccount = serde_json::from_str(
+            r#"{"name":"a","kind":"mini_program","appid":"wx1","secret":"hush","callback":{"token":"hush"}}"#,
+        )
+        .unwrap();
+        assert!(!format!("{account:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,76 @@
+//! The router, put together.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hongyan_engine::Engine;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::extract::Gateway;
+use crate::problem::{Code, Problem};
+use crate::{docs, health, openapi};
+
+/// How the gateway answers.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewaySettings {
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+    /// How long a request body may take to arrive.
+    pub body_time: Duration,
+    /// The longest `?wait=`.
+    pub longest_wait: Duration,
+}
+
+impl Default for GatewaySettings {
+    /// 1 MiB, 30 s, 60 s.
+    fn default() -> Self {
+        Self {
+            body_limit: 1024 * 1024,
+            body_time: Duration::from_secs(30),
+            longest_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Everything the gateway answers. To be served by [`crate::serve`].
+pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
+    let (api, _) = openapi::routes().split_for_parts();
+    api.route("/", get(docs::home))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs/errors", get(docs::problems))
+        .merge(docs::swagger())
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Gateway::new(engine, settings))
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+async fn no_such_route(uri: http::Uri) -> Problem {
+    Problem::new(
+        Code::NotFound,
+        format!("there is nothing at {:?}; /docs lists what there is", uri.path()),
+    )
+}
+
+/// axum adds the `Allow` header.
+async fn wrong_method(method: http::Method, uri: http::Uri) -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        format!("{method} does nothing at {:?}; the Allow header lists what does", uri.path()),
+    )
+}
+
+fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    tracing::error!(panic = text, "a handler panicked");
+    Problem::internal().into_response()
+}

@@ -1,0 +1,136 @@
+//! Bodies: read within limits, decoded from JSON, and what is wrong with them
+//! named by its place.
+
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use super::Gateway;
+use crate::app::GatewaySettings;
+use crate::convert::shape;
+use crate::problem::{Code, Problem};
+
+/// How much of a body that is too large is read and thrown away, in limits:
+/// closing earlier would lose the answer with the connection.
+const DRAINED_LIMITS: usize = 8;
+
+/// The body as JSON, decoded to `T`.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: for<'de> Deserialize<'de>> FromRequest<Gateway> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
+        let body = read(request, &gateway.0.settings).await?;
+        decode(&body).map(Self)
+    }
+}
+
+/// Reads a body, at most so much and so long.
+pub(super) async fn read(request: Request, settings: &GatewaySettings) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(settings.body_time, collect(request, settings.body_limit)).await {
+        Ok(read) => read,
+        Err(_) => {
+            let seconds = settings.body_time.as_secs();
+            Err(Problem::new(
+                Code::BodyTimeout,
+                format!("the body did not arrive within {seconds} seconds"),
+            ))
+        }
+    }
+}
+
+async fn collect(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(Code::BodyTooLarge, format!("a body may have at most {limit} bytes"))
+    };
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    // Whoever asks before sending need not send.
+    if announced.is_some_and(|length| length > limit) && request.headers().contains_key(EXPECT) {
+        return Err(too_large());
+    }
+    let mut body = request.into_body();
+    let (mut first, mut rest, mut total) = (None, BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(Code::InvalidJson, format!("the body broke off: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        total = total.saturating_add(data.len());
+        if total > limit {
+            (first, rest) = (None, BytesMut::new());
+            if total > limit.saturating_mul(DRAINED_LIMITS) {
+                break;
+            }
+        } else if first.is_none() {
+            // Most bodies come in one piece, which then need not be copied.
+            first = Some(data);
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if total > limit {
+        return Err(too_large());
+    }
+    Ok(match first {
+        None => Bytes::new(),
+        Some(first) if rest.is_empty() => first,
+        Some(first) => {
+            let mut whole = BytesMut::with_capacity(total);
+            whole.extend_from_slice(&first);
+            whole.extend_from_slice(&rest);
+            whole.freeze()
+        }
+    })
+}
+
+/// Decodes JSON. What is not JSON is `invalid_json`; what is JSON of another
+/// shape is `validation_failed` with the place.
+pub(crate) fn decode<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
+    // RFC 8259 lets a reader pass over a byte order mark, and some clients send
+    // one.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let not_json = |detail: String| Problem::new(Code::InvalidJson, detail);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        not_json(format!("the body is not UTF-8: byte {} begins no character", error.valid_up_to()))
+    })?;
+    match text.trim_start().as_bytes().first() {
+        None => return Err(not_json("the body is empty; a JSON object is needed".to_owned())),
+        Some(b'{') => {}
+        // Decoding would take an array for the fields in order.
+        Some(_) => {
+            // Tell broken JSON from JSON of another shape.
+            return match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Ok(_) => Err(Problem::invalid(vec![shape::not_an_object()])),
+                Err(error) => Err(not_json(format!("the body is not JSON: {error}"))),
+            };
+        }
+    }
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match error.classify() {
+        // The place is looked for only now: on the good path it costs nothing.
+        Category::Data => Err(locate::<T>(text, error)),
+        Category::Syntax | Category::Eof | Category::Io => {
+            Err(not_json(format!("the body is not JSON: {error}")))
+        }
+    }
+}
+
+fn locate<'de, T: Deserialize<'de>>(text: &'de str, error: serde_json::Error) -> Problem {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let violation = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Err(found) => shape::violation(found.path(), found.inner()),
+        Ok(_) => shape::somewhere(&error),
+    };
+    Problem::invalid(vec![violation])
+}

@@ -1,0 +1,42 @@
+//! What handlers take: who calls, which account, which page, what body. What is
+//! wrong with any of them is a [`Problem`] before the handler begins.
+
+mod body;
+mod caller;
+mod creation;
+mod page;
+mod query;
+mod stopping;
+
+pub(crate) use body::{Json, decode};
+pub(crate) use caller::{AtAccount, CanAdmin, CanRead, CanSend, CanToken, Caller, Need};
+pub(crate) use creation::Creation;
+pub(crate) use page::PageOf;
+pub(crate) use query::{Query, invalid};
+pub(crate) use stopping::Stopping;
+
+use std::sync::Arc;
+
+use hongyan_engine::Engine;
+
+use crate::app::GatewaySettings;
+
+/// What all handlers share. Only [`Caller`] gives the engine out.
+#[derive(Clone)]
+pub(crate) struct Gateway(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    settings: GatewaySettings,
+}
+
+impl Gateway {
+    pub(crate) fn new(engine: Engine, settings: GatewaySettings) -> Self {
+        Self(Arc::new(Inner { engine, settings }))
+    }
+
+    /// Whether work can be taken in; else why not.
+    pub(crate) async fn ready(&self) -> Result<(), String> {
+        self.0.engine.ready().await
+    }
+}

@@ -1,0 +1,118 @@
+//! The API's routes and, made of the same declarations, its description.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, OpenApi as Document, PathItem, Ref, RefOr, ResponseBuilder,
+};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::extract::Gateway;
+use crate::v1::{accounts, errcodes, keys, messages, templates};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Hongyan",
+        description = "Sends messages to people inside WeChat and tells the truth about them.\n\n\
+            Refusals are `application/problem+json`; their codes are explained at `/docs/errors`. \
+            Unknown fields and parameters are refused by name. Times are RFC 3339. \
+            `POST`s that create take an `Idempotency-Key`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "messages", description = "Send, search, take back"),
+        (name = "accounts", description = "Official accounts and mini programs"),
+        (name = "templates", description = "An account's templates as WeChat lists them"),
+        (name = "keys", description = "API keys"),
+        (name = "errcodes", description = "What WeChat's errcodes mean"),
+    ),
+    components(schemas(hongyan_api::Problem)),
+)]
+struct Description;
+
+/// The routes of `/v1`, each with its description.
+pub(crate) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(messages::create::create, messages::search::search))
+        .routes(routes!(messages::batch::batch))
+        .routes(routes!(messages::validate::validate))
+        .routes(routes!(messages::show::show))
+        .routes(routes!(messages::cancel::cancel))
+        .routes(routes!(messages::retry::retry))
+        .routes(routes!(accounts::list::list, accounts::create::create))
+        .routes(routes!(
+            accounts::show::show,
+            accounts::change::change,
+            accounts::remove::remove
+        ))
+        .routes(routes!(accounts::check::check))
+        .routes(routes!(accounts::access_token::access_token))
+        .routes(routes!(templates::list::list))
+        .routes(routes!(templates::sync::sync))
+        .routes(routes!(keys::list::list, keys::create::create))
+        .routes(routes!(keys::remove::remove))
+        .routes(routes!(errcodes::search::search))
+        .routes(routes!(errcodes::show::show))
+}
+
+/// The description of the API, OpenAPI 3.1, as JSON; `docs/openapi.json` is this
+/// text.
+///
+/// # Panics
+/// Never: the description is made of texts alone.
+#[must_use]
+pub fn openapi_json() -> String {
+    let (_, mut document) = routes().split_for_parts();
+    complete(&mut document);
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What all operations share: how callers prove themselves, and how they are
+/// refused.
+fn complete(document: &mut Document) {
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(
+        "api_key",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(
+                    "An API key. `hongyan keys create` makes the first; the scope that an operation needs is named with it.",
+                ))
+                .build(),
+        ),
+    );
+    components.responses.insert(
+        "Problem".to_owned(),
+        RefOr::T(
+            ResponseBuilder::new()
+                .description("Why it was not done; see /docs/errors.")
+                .content(
+                    "application/problem+json",
+                    ContentBuilder::new()
+                        .schema(Some(Ref::from_schema_name("Problem")))
+                        .build(),
+                )
+                .build(),
+        ),
+    );
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), RefOr::Ref(Ref::from_response_name("Problem")));
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete]
+        .into_iter()
+        .flatten()
+}

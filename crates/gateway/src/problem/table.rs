@@ -1,0 +1,136 @@
+//! The one table of problems. `docs/errors.md` and `/docs/errors` are made of it.
+
+/// What is known about a code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// The stable name.
+    pub(crate) code: &'static str,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// A few words.
+    pub(crate) title: &'static str,
+    /// What it means and what to do, in English.
+    pub(crate) meaning: &'static str,
+    /// The same in Chinese.
+    pub(crate) meaning_zh: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident: $code:literal, $status:literal, $title:literal, $en:literal, $zh:literal;)*) => {
+        /// The problems the gateway knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Code {
+            $(#[doc = $en] $name,)*
+        }
+
+        impl Code {
+            /// All, by status.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// What is known about it.
+            pub(crate) fn row(self) -> Row {
+                match self {
+                    $(Self::$name => Row {
+                        code: $code, status: $status, title: $title, meaning: $en, meaning_zh: $zh,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+problems! {
+    InvalidJson: "invalid_json", 400, "The body is not JSON",
+        "The body is empty, not UTF-8, not JSON, or nested too deep. `detail` names the line and column.",
+        "请求体为空、不是 UTF-8、不是 JSON，或嵌套过深。`detail` 指出行和列。";
+    InvalidQuery: "invalid_query", 400, "A query parameter is wrong",
+        "A query parameter is unknown or has an impossible value. `violations` names each one.",
+        "查询参数未知或取值不合法。`violations` 逐一列出。";
+    InvalidIdempotencyKey: "invalid_idempotency_key", 400, "The Idempotency-Key is wrong",
+        "`Idempotency-Key` must be given once, with 1 to 255 visible ASCII characters.",
+        "`Idempotency-Key` 只能出现一次，由 1 到 255 个可见 ASCII 字符组成。";
+    MissingKey: "missing_key", 401, "No API key",
+        "Send `Authorization: Bearer <API key>`. `hongyan keys create` makes the first key.",
+        "请携带 `Authorization: Bearer <API key>`。第一个密钥用 `hongyan keys create` 创建。";
+    InvalidKey: "invalid_key", 401, "The API key is not valid",
+        "The key is unknown, was removed, or has ended.",
+        "密钥不存在、已删除或已过期。";
+    InsufficientScope: "insufficient_scope", 403, "The API key does not allow this",
+        "The key lacks the scope that `detail` names. Use another key, or have one made.",
+        "密钥缺少 `detail` 所指的权限。请换用或新建密钥。";
+    AccountNotAllowed: "account_not_allowed", 403, "The API key is restricted to other accounts",
+        "A key that is restricted to accounts can neither add other accounts nor make keys that reach further than itself.",
+        "限定了账号的密钥不能添加其他账号，也不能创建权限范围更大的密钥。";
+    NotFound: "not_found", 404, "There is nothing here",
+        "No route has this path, or the thing it names is gone.",
+        "没有这个路径，或所指的对象已不存在。";
+    UnknownAccount: "unknown_account", 404, "No such account",
+        "No account has this name, or the key may not see it. `GET /v1/accounts` lists those it may.",
+        "没有这个名称的账号，或该密钥无权查看。`GET /v1/accounts` 列出可用账号。";
+    UnknownMessage: "unknown_message", 404, "No such message",
+        "No message has this id, or the key may not see its account.",
+        "没有这个 id 的消息，或该密钥无权查看其账号。";
+    UnknownKey: "unknown_key", 404, "No such API key",
+        "No key has this id, or the calling key may not manage it.",
+        "没有这个 id 的密钥，或当前密钥无权管理它。";
+    UnknownErrcode: "unknown_errcode", 404, "The errcode is not in the catalogue",
+        "WeChat has published nothing about this code that we know of. `GET /v1/errcodes?q=` searches.",
+        "未见微信公布此错误码。可用 `GET /v1/errcodes?q=` 搜索。";
+    MethodNotAllowed: "method_not_allowed", 405, "The method does nothing here",
+        "The path exists, but not for this method. The `Allow` header lists the methods.",
+        "路径存在，但不支持该方法。`Allow` 响应头列出可用方法。";
+    BodyTimeout: "body_timeout", 408, "The body did not arrive in time",
+        "The body took too long (30 seconds unless set otherwise). Nothing was done; send it again.",
+        "请求体传输超时（默认 30 秒）。未做任何处理，请重新发送。";
+    AccountDisabled: "account_disabled", 409, "The account is switched off",
+        "Somebody set `disabled` on the account. `PATCH /v1/accounts/{account}` with `{\"disabled\": false}` switches it on.",
+        "账号已被停用（`disabled`）。用 `PATCH /v1/accounts/{account}` 提交 `{\"disabled\": false}` 可启用。";
+    AccountUnhealthy: "account_unhealthy", 409, "WeChat gives the account no access token",
+        "WeChat refuses the account's appid, secret or address. `diagnosis` says what to change; `POST /v1/accounts/{account}/check` tries again.",
+        "微信拒绝了该账号的 appid、secret 或来源 IP。按 `diagnosis` 修改后，用 `POST /v1/accounts/{account}/check` 重试。";
+    Taken: "taken", 409, "The name is taken",
+        "Something else has this name or appid already.",
+        "该名称或 appid 已被占用。";
+    InUse: "in_use", 409, "It is still needed",
+        "It cannot be removed while something depends on it; `detail` says what.",
+        "仍被使用，不能删除；`detail` 说明原因。";
+    BeingSent: "being_sent", 409, "The message is being sent",
+        "It is with WeChat at this moment or may have gone out already, so it cannot be taken back.",
+        "消息正在发送，或可能已经发出，无法取消。";
+    AlreadyOver: "already_over", 409, "The message is over",
+        "It ended before it could be canceled; `detail` says how.",
+        "消息在取消之前已经结束；`detail` 说明结果。";
+    NotRetryable: "not_retryable", 409, "The message cannot be sent again",
+        "Only messages that are failed, undelivered or unknown can be sent again.",
+        "只有 failed、undelivered 或 unknown 状态的消息可以重发。";
+    BodyTooLarge: "body_too_large", 413, "The body is too large",
+        "A body may have 1 MiB unless set otherwise. Send fewer messages in a batch.",
+        "请求体默认最大 1 MiB。请减少批量中的消息数。";
+    ValidationFailed: "validation_failed", 422, "The request breaks rules",
+        "Every broken rule is in `violations`, with its place, a stable word for the rule and a sentence in both languages. Nothing was stored.",
+        "违反的规则全部列在 `violations` 中：位置、规则名和中英文说明。未保存任何内容。";
+    UnknownTemplate: "unknown_template", 422, "The account has no such template",
+        "`detail` names templates the account has. A template made just now appears after `POST /v1/accounts/{account}/templates/sync`.",
+        "`detail` 列出账号已有的模板。新建的模板需先 `POST /v1/accounts/{account}/templates/sync` 同步。";
+    WrongKind: "wrong_kind", 422, "The account cannot send this kind",
+        "Official accounts send `template`, mini programs send `subscribe`.",
+        "公众号发送 `template`，小程序发送 `subscribe`。";
+    IdempotencyKeyReused: "idempotency_key_reused", 422, "The Idempotency-Key belongs to another request",
+        "Within 24 hours the same key was used for a request with another path or body. Use a new key for a new request.",
+        "24 小时内该键已用于路径或内容不同的请求。新请求请使用新的键。";
+    Internal: "internal", 500, "The gateway failed",
+        "A fault of the gateway. Its log says what happened.",
+        "网关内部故障，详情见其日志。";
+    WechatRefused: "wechat_refused", 502, "WeChat refused the call",
+        "WeChat answered with `errcode`; `diagnosis` says what it means and what to do.",
+        "微信返回了 `errcode`；`diagnosis` 说明含义和处理办法。";
+    WechatUnreachable: "wechat_unreachable", 503, "WeChat could not be reached",
+        "WeChat gave no usable answer. Try again after `Retry-After` seconds; if it stays so, check the network and `[wechat] api_base`.",
+        "微信没有给出可用的响应。请在 `Retry-After` 秒后重试；若持续如此，请检查网络和 `[wechat] api_base`。";
+    StorageUnavailable: "storage_unavailable", 503, "The database is not available",
+        "Nothing was done. Try again after `Retry-After` seconds.",
+        "未做任何处理。请在 `Retry-After` 秒后重试。";
+    NotReady: "not_ready", 503, "The gateway is not ready",
+        "It lives, but cannot take work at this moment; `detail` says why.",
+        "网关在运行，但暂时无法处理请求；`detail` 说明原因。";
+}

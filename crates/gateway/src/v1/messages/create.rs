@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use axum::response::Response;
+use bytes::Bytes;
+use hongyan_api::{Accepted, Message, NewMessage};
+use hongyan_domain::MessageId;
+use hongyan_domain::port::{Accepted as Stored, StoredResponse};
+use http::StatusCode;
+
+use super::intake::prepare;
+use super::shown;
+use crate::convert::message::{Detail, accepted, still_open};
+use crate::extract::{CanSend, Caller, Creation, Query, Stopping};
+use crate::problem::Problem;
+use crate::v1::{body_of, mark_replayed, ok, replay, respond};
+
+/// Sends a message.
+///
+/// `202` says that it is on disk. With `wait` the answer is held until the
+/// outcome is known and is then `200` with the whole message; if it is still open
+/// at the end, `202` it is. A repeat with the same `Idempotency-Key` is answered
+/// alike for 24 hours and sends nothing.
+#[utoipa::path(
+    post, path = "/v1/messages", tag = "messages", operation_id = "send_message",
+    params(
+        ("wait" = Option<u32>, Query, description = "Seconds to wait for the outcome, at most 60."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters."),
+    ),
+    request_body = NewMessage,
+    responses(
+        (status = 200, description = "Its outcome is known.", body = Message),
+        (status = 202, description = "It is on disk.", body = Accepted),
+    ),
+    security(("api_key" = ["send"])),
+)]
+pub(crate) async fn create(
+    caller: Caller<CanSend>,
+    mut query: Query,
+    stopping: Stopping,
+    request: Creation,
+) -> Result<Response, Problem> {
+    let wait = Wait { at_most: seconds(&mut query), stopping };
+    query.done()?;
+    if let Some(earlier) = request.earlier(&caller).await? {
+        return again(&caller, earlier, wait).await;
+    }
+    let prepared = prepare(&caller, request.json::<NewMessage>()?).await?;
+    let id = prepared.message.id;
+    let body = body_of(&accepted(&prepared.message))?;
+    let once = request.keep(&caller, StatusCode::ACCEPTED.as_u16(), &body);
+    match caller.engine().accept(vec![prepared], once).await? {
+        Stored::Stored => outcome(&caller, id, body, wait).await,
+        Stored::Replayed(earlier) => again(&caller, earlier, wait).await,
+        Stored::KeyReused => Err(Creation::key_reused()),
+    }
+}
+
+struct Wait {
+    at_most: Option<Duration>,
+    stopping: Stopping,
+}
+
+fn seconds(query: &mut Query) -> Option<Duration> {
+    query
+        .read::<u32>("wait", ("a whole number of seconds, at most 60", "整数秒，最多 60"))
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| Duration::from_secs(u64::from(seconds)))
+}
+
+/// The answer for a message that is on disk: at once, or when its outcome is
+/// known.
+async fn outcome(
+    caller: &Caller<CanSend>,
+    id: MessageId,
+    body: Bytes,
+    wait: Wait,
+) -> Result<Response, Problem> {
+    let Some(at_most) = wait.at_most else {
+        return Ok(respond(StatusCode::ACCEPTED, body));
+    };
+    let at_most = at_most.min(caller.settings().longest_wait);
+    let delivery = tokio::select! {
+        delivery = caller.engine().wait(id, at_most) => delivery?,
+        () = wait.stopping.asked() => caller.engine().delivery(id).await?,
+    };
+    let now = caller.engine().clock().now();
+    let account = delivery.as_ref().and_then(|d| caller.engine().account_by_id(d.message.account));
+    match (delivery, account) {
+        (Some(delivery), Some(account)) if delivery.status(now).is_settled() => {
+            ok(&shown(caller, delivery, &account, Detail::Whole))
+        }
+        (Some(delivery), _) => {
+            Ok(respond(StatusCode::ACCEPTED, body_of(&still_open(&delivery, now))?))
+        }
+        // Removed with its account in between.
+        (None, _) => Ok(respond(StatusCode::ACCEPTED, body)),
+    }
+}
+
+/// The answer to a repeated request. One that waits is told the outcome of the
+/// same message.
+async fn again(
+    caller: &Caller<CanSend>,
+    earlier: StoredResponse,
+    wait: Wait,
+) -> Result<Response, Problem> {
+    let id = serde_json::from_slice::<Accepted>(&earlier.body)
+        .ok()
+        .and_then(|accepted| accepted.id.parse().ok());
+    match id {
+        Some(id) if wait.at_most.is_some() => {
+            outcome(caller, id, earlier.body, wait).await.map(mark_replayed)
+        }
+        _ => Ok(replay(earlier)),
+    }
+}

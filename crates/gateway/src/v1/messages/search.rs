@@ -1,0 +1,80 @@
+use axum::response::Response;
+use hongyan_api::{List, Message, MessageFilter as Wanted, PageQuery};
+use hongyan_domain::MessageId;
+use hongyan_domain::message::{Kind, Status};
+use hongyan_domain::port::{MessageFilter, Page};
+
+use super::shown;
+use crate::convert::message::Detail;
+use crate::extract::{CanRead, Caller, PageOf, Query};
+use crate::problem::Problem;
+use crate::v1::ok;
+
+/// Searches the messages, the newest first.
+#[utoipa::path(
+    get, path = "/v1/messages", tag = "messages", operation_id = "search_messages",
+    params(Wanted, PageQuery),
+    responses((status = 200, description = "Those that fit, without their attempts.", body = List<Message>)),
+    security(("api_key" = ["read"])),
+)]
+pub(crate) async fn search(
+    caller: Caller<CanRead>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let account = query.text("account");
+    let mut filter = filter(&mut query);
+    let page = PageOf::of(&mut query);
+    let after = match &page.after {
+        None => None,
+        Some(cursor) => Some(
+            <[u8; 16]>::try_from(cursor.as_slice())
+                .map(MessageId::from_bytes)
+                .map_err(|_| query.refuse("cursor"))?,
+        ),
+    };
+    query.done()?;
+    filter.accounts = match account {
+        Some(name) => Some(vec![caller.account(&name)?.id]),
+        None if caller.is_restricted() => {
+            Some(caller.accounts().iter().map(|account| account.id).collect())
+        }
+        None => None,
+    };
+    let found =
+        caller.engine().deliveries(&filter, Page { limit: page.limit + 1, after }).await?;
+    let found = page.list(found, |delivery| delivery.message.id.as_bytes().to_vec());
+    let items = found
+        .items
+        .into_iter()
+        .filter_map(|delivery| {
+            // Without an account it was removed in between.
+            let account = caller.engine().account_by_id(delivery.message.account)?;
+            Some(shown(&caller, delivery, &account, Detail::Listed))
+        })
+        .collect();
+    ok(&List::<Message> { items, next_cursor: found.next_cursor })
+}
+
+fn filter(query: &mut Query) -> MessageFilter {
+    const TIME: (&str, &str) =
+        ("a time such as 2026-11-20T10:00:00Z", "时间，如 2026-11-20T10:00:00Z");
+    MessageFilter {
+        accounts: None,
+        kind: query.read_with("kind", ("template or subscribe", " template 或 subscribe"), |text| {
+            Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+        }),
+        status: query.read_with(
+            "status",
+            (
+                "one of scheduled, queued, sending, retrying, accepted, delivered, undelivered, failed, unknown, expired, canceled",
+                " scheduled、queued、sending、retrying、accepted、delivered、undelivered、failed、unknown、expired、canceled 之一",
+            ),
+            |text| Status::ALL.into_iter().find(|status| status.as_str() == text),
+        ),
+        openid: query.read("openid", ("an openid", "合法的 openid")),
+        reference: query.text("reference"),
+        errcode: query.read("errcode", ("a whole number", "整数")),
+        created_after: query.read("created_after", TIME),
+        created_before: query.read("created_before", TIME),
+    }
+}

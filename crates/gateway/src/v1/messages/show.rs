@@ -1,0 +1,27 @@
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::response::Response;
+use hongyan_api::Message;
+
+use super::shown;
+use crate::convert::message::Detail;
+use crate::extract::{CanRead, Caller, Query};
+use crate::problem::Problem;
+use crate::v1::ok;
+
+/// Shows a message with all that happened to it.
+#[utoipa::path(
+    get, path = "/v1/messages/{id}", tag = "messages", operation_id = "get_message",
+    params(("id" = String, Path, description = "`msg_` and 32 hexadecimal digits.")),
+    responses((status = 200, description = "The message.", body = Message)),
+    security(("api_key" = ["read"])),
+)]
+pub(crate) async fn show(
+    caller: Caller<CanRead>,
+    id: Result<Path<String>, PathRejection>,
+    query: Query,
+) -> Result<Response, Problem> {
+    query.done()?;
+    let (delivery, account) = caller.delivery(&id.map_or_else(|_| String::new(), |id| id.0)).await?;
+    ok(&shown(&caller, delivery, &account, Detail::Whole))
+}

@@ -1,0 +1,52 @@
+use axum::response::Response;
+use hongyan_api::{NewMessage, Validation};
+use hongyan_domain::template::{Line, Violation};
+
+use super::intake::{Refusal, prepare};
+use crate::convert::{message::preview, violation};
+use crate::extract::{CanRead, Caller, Creation, Query};
+use crate::problem::{Code, Problem};
+use crate::v1::ok;
+
+/// Checks a message without sending it.
+///
+/// Answers `200` with every rule it breaks and the card a phone would show.
+/// Nothing is stored and nothing is sent.
+#[utoipa::path(
+    post, path = "/v1/messages/validate", tag = "messages", operation_id = "validate_message",
+    request_body = NewMessage,
+    responses((status = 200, description = "What the check found.", body = Validation)),
+    security(("api_key" = ["read"])),
+)]
+pub(crate) async fn validate(
+    caller: Caller<CanRead>,
+    query: Query,
+    request: Creation,
+) -> Result<Response, Problem> {
+    query.done()?;
+    let refusal = match request.json::<NewMessage>() {
+        Ok(message) => match prepare(&caller, message).await {
+            Ok(prepared) => return answer(Vec::new(), prepared.preview),
+            Err(refusal) => refusal,
+        },
+        Err(problem) => Refusal::Other(problem),
+    };
+    match refusal {
+        Refusal::Invalid { violations, preview } => answer(violations, preview),
+        Refusal::Other(problem) => match problem.code() {
+            Code::ValidationFailed
+            | Code::UnknownTemplate
+            | Code::WrongKind
+            | Code::AccountDisabled => answer(problem.into_violations(), Vec::new()),
+            _ => Err(problem),
+        },
+    }
+}
+
+fn answer(violations: Vec<Violation>, lines: Vec<Line>) -> Result<Response, Problem> {
+    ok(&Validation {
+        valid: violations.is_empty(),
+        violations: violations.into_iter().map(violation).collect(),
+        preview: preview(lines),
+    })
+}

@@ -1,0 +1,25 @@
+use axum::response::Response;
+use hongyan_api::{List, PageQuery, Template};
+
+use crate::convert::template::template;
+use crate::extract::{AtAccount, CanRead, PageOf, Query};
+use crate::problem::Problem;
+use crate::v1::ok;
+
+/// Lists an account's templates as last synced, by title.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account}/templates", tag = "templates", operation_id = "list_templates",
+    params(("account" = String, Path, description = "The account's name."), PageQuery),
+    responses((status = 200, description = "The templates.", body = List<Template>)),
+    security(("api_key" = ["read"])),
+)]
+pub(crate) async fn list(at: AtAccount<CanRead>, mut query: Query) -> Result<Response, Problem> {
+    let page = PageOf::of(&mut query);
+    query.done()?;
+    let all = at.caller.engine().templates(at.account.id).await?;
+    let found = page.cut(all, |template| template.id.as_str().as_bytes().to_vec());
+    ok(&List::<Template> {
+        items: found.items.into_iter().map(template).collect(),
+        next_cursor: found.next_cursor,
+    })
+}

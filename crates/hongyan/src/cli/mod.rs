@@ -1,0 +1,155 @@
+//! The command line.
+
+mod accounts;
+mod connection;
+mod doctor;
+mod explain;
+mod keys;
+mod messages;
+pub(crate) mod output;
+mod send;
+mod serve;
+mod templates;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::failure::Failure;
+use connection::Connection;
+
+/// Hongyan 鸿雁: a self-hosted push system for WeChat
+#[derive(Debug, Parser)]
+#[command(name = "hongyan", version, propagate_version = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage.\n\
+    Commands that talk to a gateway read HONGYAN_URL and HONGYAN_API_KEY.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Gateway and sandbox in one process, with accounts, templates and people: to try everything
+    Demo(Demo),
+    /// The gateway
+    Serve(ConfigFile),
+    /// The emulator of WeChat's servers alone
+    Sandbox(Sandbox),
+    /// Send a message through a running gateway
+    Send(send::Send),
+    /// List, show, retry and cancel messages
+    Messages(messages::Messages),
+    /// List, add, change, check and remove accounts
+    Accounts(accounts::Accounts),
+    /// List an account's templates, or ask WeChat for them
+    Templates(templates::Templates),
+    /// Make, list and remove API keys, on the database itself: no gateway needed
+    Keys(keys::Keys),
+    /// Say what a WeChat errcode means and what to do about it
+    Explain(explain::Explain),
+    /// Check configuration, database and every account, and say what to fix
+    Doctor(doctor::Doctor),
+    /// Print the API's OpenAPI description
+    Openapi,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Where the demo keeps its files
+    #[arg(long, value_name = "DIR", default_value = "hongyan-data")]
+    data_dir: PathBuf,
+    /// Where the gateway answers
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8600")]
+    listen: SocketAddr,
+    /// Where the sandbox answers
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700")]
+    sandbox_listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+struct Sandbox {
+    /// Where the sandbox answers
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8700")]
+    listen: SocketAddr,
+    /// Keep everything in this folder over restarts; without it all is forgotten
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// `--config`, for commands that read the configuration.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file; hongyan.toml in this folder, if there is one, when left out
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Failure> {
+        Ok(Config::load(self.config.as_deref(), std::env::vars())?)
+    }
+}
+
+/// Runs a command and says how it ended.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    match execute(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(demo) => serve::demo(&demo.data_dir, demo.listen, demo.sandbox_listen),
+        Command::Serve(file) => serve::serve(&file),
+        Command::Sandbox(sandbox) => serve::sandbox(sandbox.listen, sandbox.data_dir),
+        Command::Send(send) => talk(|connection| send.run(connection)),
+        Command::Messages(messages) => talk(|connection| messages.run(connection)),
+        Command::Accounts(accounts) => talk(|connection| accounts.run(connection)),
+        Command::Templates(templates) => talk(|connection| templates.run(connection)),
+        Command::Keys(keys) => block_on(keys.run()),
+        Command::Explain(explain) => explain.run(),
+        Command::Doctor(doctor) => block_on(doctor.run()),
+        Command::Openapi => output::text(&hongyan_gateway::openapi_json()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "hongyan", &mut script);
+            output::text(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+/// Runs a command that talks to a gateway.
+fn talk<F: Future<Output = Result<(), Failure>>>(
+    command: impl FnOnce(Connection) -> F,
+) -> Result<(), Failure> {
+    let connection = Connection::from_environment()?;
+    block_on(command(connection))
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

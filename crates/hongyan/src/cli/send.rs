@@ -1,0 +1,201 @@
+use clap::Args;
+use hongyan_api::{
+    Data, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, Priority, Recipient,
+    SendOptions, Sent, Status, StyledValue, Value,
+};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::connection::{Connection, explained};
+use super::output;
+use crate::failure::Failure;
+
+/// Sends a message; exit code 0 only if it was accepted.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: hongyan send --account demo-oa --kind template --to OPENID \\\n    --template ID --data thing1=Parcel --data time2='2026-11-20 10:00' --wait\n\nExit code 0 = accepted (with --wait: by WeChat), 1 = not.")]
+pub(super) struct Send {
+    /// The account that sends it
+    #[arg(long, value_name = "NAME")]
+    account: String,
+    /// template or subscribe
+    #[arg(long, value_parser = word::<Kind>)]
+    kind: Kind,
+    /// The recipient's openid at the account
+    #[arg(long, value_name = "OPENID")]
+    to: String,
+    /// The template's id
+    #[arg(long, value_name = "ID")]
+    template: String,
+    /// A slot's value; repeat it for every slot. KEY=VALUE, or KEY=VALUE#RRGGBB is not split: use --color
+    #[arg(long = "data", value_name = "KEY=VALUE", value_parser = pair)]
+    data: Vec<(String, String)>,
+    /// A slot's colour, such as thing1=#173177
+    #[arg(long = "color", value_name = "KEY=#RRGGBB", value_parser = pair)]
+    colors: Vec<(String, String)>,
+    /// Web page opened on tap (template)
+    #[arg(long)]
+    url: Option<String>,
+    /// Mini program opened on tap (template): its appid
+    #[arg(long, value_name = "APPID")]
+    miniprogram: Option<String>,
+    /// Page of that mini program
+    #[arg(long, value_name = "PATH", requires = "miniprogram")]
+    pagepath: Option<String>,
+    /// Page of the mini program (subscribe)
+    #[arg(long)]
+    page: Option<String>,
+    /// Not before this time, such as 2026-11-20T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    send_at: Option<Timestamp>,
+    /// Not after this time
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<Timestamp>,
+    /// high, normal or low
+    #[arg(long, value_parser = word::<Priority>)]
+    priority: Option<Priority>,
+    /// reject or truncate values that are too long
+    #[arg(long, value_parser = word::<Overflow>)]
+    overflow: Option<Overflow>,
+    /// keep or resend when nobody can say whether it went out
+    #[arg(long, value_parser = word::<OnUnknown>)]
+    on_unknown: Option<OnUnknown>,
+    /// Your own word for it, to search by
+    #[arg(long)]
+    reference: Option<String>,
+    /// Makes a repeat of this command harmless for 24 hours
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Wait for WeChat's answer, at most so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
+    wait: Option<u32>,
+    /// Check it and show the card; send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Send {
+    pub(super) async fn run(self, connection: Connection) -> Result<(), Failure> {
+        let message = self.message()?;
+        if self.dry_run {
+            return self.check(&connection, &message).await;
+        }
+        let options =
+            SendOptions { wait: self.wait, idempotency_key: self.idempotency_key.clone() };
+        let sent = connection.send(&message, &options).await.map_err(|error| explained(&error))?;
+        match sent {
+            Sent::Queued(accepted) => {
+                if self.json {
+                    output::json(&accepted)?;
+                } else {
+                    output::text(&format!("{}  {}", accepted.id, accepted.status))?;
+                }
+                if self.wait.is_some() {
+                    return Err(Failure::new(format!(
+                        "{} is still {}: see `hongyan messages show {}`",
+                        accepted.id, accepted.status, accepted.id
+                    )));
+                }
+                Ok(())
+            }
+            Sent::Known(message) => {
+                if self.json {
+                    output::json(&message)?;
+                } else {
+                    output::text(&format!("{}  {}", message.id, message.status))?;
+                }
+                verdict(&message)
+            }
+        }
+    }
+
+    async fn check(&self, connection: &Connection, message: &NewMessage) -> Result<(), Failure> {
+        let found = connection.validate(message).await.map_err(|error| explained(&error))?;
+        if self.json {
+            output::json(&found)?;
+        } else {
+            for line in &found.preview {
+                let colon = if line.label.is_empty() { "" } else { ": " };
+                output::text(&format!("{}{colon}{}", line.label, line.value))?;
+            }
+        }
+        if found.valid {
+            return Ok(());
+        }
+        let lines: String = found
+            .violations
+            .iter()
+            .map(|violation| format!("\n  {}: {}", violation.pointer, violation.message))
+            .collect();
+        Err(Failure::new(format!("the message would be refused{lines}")))
+    }
+
+    fn message(&self) -> Result<NewMessage, Failure> {
+        let mut data = Data::new();
+        for (key, value) in &self.data {
+            let color = self.colors.iter().find(|(k, _)| k == key).map(|(_, color)| color.clone());
+            let value = match color {
+                Some(color) => {
+                    Value::Styled(StyledValue { value: value.clone(), color: Some(color) })
+                }
+                None => Value::Text(value.clone()),
+            };
+            if data.insert(key.clone(), value).is_some() {
+                return Err(Failure::usage(format!("--data {key}= is given twice")));
+            }
+        }
+        if let Some((key, _)) = self.colors.iter().find(|(key, _)| !data.contains_key(key)) {
+            return Err(Failure::usage(format!("--color {key}= has no --data {key}=")));
+        }
+        let mut message = NewMessage::new(
+            self.account.clone(),
+            self.kind,
+            Recipient::openid(self.to.clone()),
+            self.template.clone(),
+            data,
+        );
+        message.url.clone_from(&self.url);
+        message.miniprogram = self
+            .miniprogram
+            .clone()
+            .map(|appid| MiniProgramLink { appid, pagepath: self.pagepath.clone() });
+        message.page.clone_from(&self.page);
+        message.send_at = self.send_at;
+        message.expires_at = self.expires_at;
+        message.priority = self.priority;
+        message.overflow = self.overflow;
+        message.on_unknown = self.on_unknown;
+        message.reference.clone_from(&self.reference);
+        Ok(message)
+    }
+}
+
+/// Success only if WeChat took the message; else why not.
+fn verdict(message: &Message) -> Result<(), Failure> {
+    if matches!(message.status, Status::Accepted | Status::Delivered) {
+        return Ok(());
+    }
+    let mut sentence = format!("{} is {}", message.id, message.status);
+    if let Some(errcode) = message.errcode {
+        sentence = format!("{sentence}: errcode {errcode}");
+    }
+    if let Some(diagnosis) = &message.diagnosis {
+        sentence = format!("{sentence}, {}\n  What to do: {}", diagnosis.meaning, diagnosis.fix);
+    }
+    Err(Failure::new(sentence))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// One of the words of the API.
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| error.to_string())
+}

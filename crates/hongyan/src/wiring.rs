@@ -1,0 +1,154 @@
+//! Putting the crates together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hongyan_domain::clock::{Clock, SystemClock};
+use hongyan_domain::port::Store;
+use hongyan_engine::chance::Chance;
+use hongyan_engine::{CredentialSettings, Engine, EngineSettings};
+use hongyan_gateway::GatewaySettings;
+use hongyan_store::{OpenOptions, Seal, SqliteStore};
+use hongyan_wechat::{Client, HyperTransport};
+use tokio::net::TcpListener;
+
+use crate::config::{Config, DatabaseUrl};
+use crate::failure::Failure;
+
+/// The store of a configuration. `exclusive` = for a gateway: no second one may
+/// have it open.
+pub(crate) fn open_store(config: &Config, exclusive: bool) -> Result<SqliteStore, Failure> {
+    let DatabaseUrl::Sqlite(path) = &config.database.url;
+    let seal = Seal::load_or_create(&config.resolve(&config.secrets.key_file))?;
+    let options =
+        OpenOptions { exclusive, create: true, clock: Arc::new(SystemClock), seal };
+    Ok(SqliteStore::open(&config.resolve(path), options)?)
+}
+
+/// The engine over a store. Nothing runs yet.
+pub(crate) async fn open_engine(
+    config: &Config,
+    store: Arc<dyn Store>,
+) -> Result<Engine, Failure> {
+    let transport = HyperTransport::new(config.wechat.transport())?;
+    let settings = EngineSettings {
+        dispatch: config.dispatch.settings(&config.wechat),
+        credentials: CredentialSettings { daily_budget: config.wechat.token_budget },
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = Client::new(transport, config.wechat.bases());
+    Ok(Engine::open(store, client, clock, Chance::fresh(), settings).await?)
+}
+
+/// Brings the accounts of the configuration in line: makes those that are
+/// missing, changes those that differ.
+async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failure> {
+    for declared in &config.accounts {
+        let settings = declared.settings();
+        match engine.account(settings.name.as_str()) {
+            None => drop(engine.add_account(settings, None).await?),
+            Some(known) if known.settings == settings => {}
+            Some(known) if known.settings.kind != settings.kind => {
+                return Err(Failure::new(format!(
+                    "account {} is a {} in the database and a {} in the configuration: an account's kind never changes, choose another name",
+                    settings.name, known.settings.kind, settings.kind
+                )));
+            }
+            Some(known) => drop(engine.change_account(known.id, settings).await?),
+        }
+    }
+    Ok(())
+}
+
+/// Takes the address, or says who may be in the way.
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let remedy = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there; end it or choose another port",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need more rights; choose a higher one",
+            _ => "choose an address of this machine",
+        };
+        Failure::new(format!("cannot listen on {address}: {error}; {remedy}"))
+    })
+}
+
+/// A gateway that answers.
+pub(crate) struct Gateway {
+    pub(crate) listener: TcpListener,
+    pub(crate) store: SqliteStore,
+    pub(crate) engine: Engine,
+    /// Where it answers on this machine.
+    pub(crate) url: String,
+    /// Where others reach it.
+    pub(crate) public_url: String,
+    drain: Duration,
+}
+
+impl Gateway {
+    /// Opens everything; nothing answers or sends yet.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
+        // The port first: when it is taken, the database stays untouched.
+        let listener = listen(config.server.listen).await?;
+        let address = listener.local_addr()?;
+        let store = open_store(config, true)?;
+        let engine = open_engine(config, Arc::new(store.clone())).await?;
+        declare_accounts(config, &engine).await?;
+        let url = format!("http://{}", reachable(address));
+        Ok(Self {
+            listener,
+            store,
+            engine,
+            public_url: config.server.public_url.clone().unwrap_or_else(|| url.clone()),
+            url,
+            drain: Duration::from_secs(config.server.drain_s),
+        })
+    }
+
+    /// Answers and sends until told to stop; then lets what is under way end.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+        let running = self.engine.start();
+        let router = hongyan_gateway::router(self.engine.clone(), GatewaySettings::default());
+        hongyan_gateway::serve(self.listener, router, stop).await?;
+        if !running.stop(self.drain).await {
+            tracing::warn!(
+                drain_s = self.drain.as_secs(),
+                "some sends did not end in time; their messages are taken up again when their leases end"
+            );
+        }
+        self.store.shutdown().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// An address a browser on this machine can open.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Ends when the process is asked to stop (SIGTERM, or Ctrl-C).
+pub(crate) async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "SIGTERM cannot be heard"),
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

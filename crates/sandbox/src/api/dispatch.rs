@@ -1,0 +1,257 @@
+//! From an HTTP request to a handler and back.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+
+use super::Call;
+use super::endpoints::{self, ENDPOINTS, Handler};
+use super::query::Query;
+use crate::faults::{DropMoment, FaultEffect};
+use crate::refusal::{self, Outcome, Refusal};
+use crate::requests::Finished;
+use crate::state::World;
+
+/// Longest body that is read.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// WeChat writes `encoding` where others write `charset`.
+const JSON: HeaderValue = HeaderValue::from_static("application/json; encoding=utf-8");
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Answer(Response),
+    /// The connection must close without an answer.
+    Hangup,
+}
+
+/// An answer before it becomes HTTP.
+struct Draft {
+    status: u16,
+    body: Vec<u8>,
+    errcode: i32,
+    rid: Option<String>,
+    json: bool,
+}
+
+/// Answers one call of a WeChat path.
+pub(crate) async fn handle<B>(world: &World, request: Request<B>, peer: IpAddr) -> Reply
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let started = Instant::now();
+    let now = world.clock.now_ms();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let endpoint = endpoints::find(path);
+    world.counters.call(endpoint);
+    let mut seen = Seen {
+        world,
+        head: &head,
+        now,
+        started,
+        peer,
+        account: None,
+    };
+
+    let length = head
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    let chunked = head.headers.contains_key(TRANSFER_ENCODING);
+    if head.method == Method::POST && (chunked || length.is_none()) {
+        return closing(seen.finish(&[], precondition_failed()));
+    }
+    if length
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: usize| length > BODY_LIMIT)
+    {
+        return closing(seen.finish(&[], refused(world, now, &refusal::TOO_LARGE)));
+    }
+    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Reply::Hangup,
+    };
+
+    let strike = world.faults.strike(path);
+    if strike.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(strike.delay_ms)).await;
+    }
+    let Some(effect) = strike.effect else {
+        let draft = run(&mut seen, endpoint, &body);
+        return Reply::Answer(seen.finish(&body, draft));
+    };
+    let works = effect.drop == Some(DropMoment::After) || effect.took_effect;
+    if works {
+        run(&mut seen, endpoint, &body);
+    }
+    if effect.drop.is_some() {
+        world.counters.dropped();
+        let draft = Draft {
+            status: 0,
+            body: Vec::new(),
+            errcode: 0,
+            rid: None,
+            json: false,
+        };
+        drop(seen.finish(&body, draft));
+        return Reply::Hangup;
+    }
+    Reply::Answer(seen.finish(&body, struck(world, now, &effect)))
+}
+
+/// Runs the handler of the path.
+fn run(seen: &mut Seen<'_>, endpoint: Option<usize>, body: &[u8]) -> Draft {
+    let (world, now) = (seen.world, seen.now);
+    let Some(endpoint) = endpoint else {
+        return refused(world, now, &refusal::INVALID_URL);
+    };
+    let call = Call {
+        world,
+        endpoint,
+        query: Query(seen.head.uri.query().unwrap_or_default()),
+        body,
+        peer: seen.peer,
+        now,
+        used: Cell::new(0),
+        used_written: Cell::new(false),
+        account: Cell::new(None),
+    };
+    let outcome = serve(&call, &seen.head.method);
+    seen.account = call.account.get();
+    match outcome {
+        Ok(body) => Draft {
+            status: 200,
+            body,
+            errcode: 0,
+            rid: None,
+            json: true,
+        },
+        Err(refusal) => refused(world, now, &refusal),
+    }
+}
+
+fn serve(call: &Call<'_>, method: &Method) -> Outcome {
+    let endpoint = &ENDPOINTS[call.endpoint];
+    endpoint.check_method(method)?;
+    match &endpoint.handler {
+        Handler::Retired(refusal) => Err(refusal.clone()),
+        Handler::Open(handler) => handler(call),
+        Handler::Account(handler) => {
+            let index = call.authenticate()?;
+            let account = call.world.account_at(index).ok_or(refusal::INVALID_TOKEN)?;
+            call.charge(&account)?;
+            let outcome = endpoint
+                .check_audience(account.kind)
+                .and_then(|()| handler(call, &account));
+            call.write_charge(&account)?;
+            outcome
+        }
+    }
+}
+
+fn refused(world: &World, now: i64, refusal: &Refusal) -> Draft {
+    let rid = world.ids.rid(now);
+    let body = refusal.body(&rid);
+    Draft {
+        status: 200,
+        body,
+        errcode: refusal.code,
+        rid: Some(rid),
+        json: true,
+    }
+}
+
+/// The answer of WeChat's front to a POST without a length: no JSON.
+fn precondition_failed() -> Draft {
+    let body = b"<html><head><title>412 Precondition Failed</title></head><body>412 Precondition Failed</body></html>";
+    Draft {
+        status: 412,
+        body: body.to_vec(),
+        errcode: 0,
+        rid: None,
+        json: false,
+    }
+}
+
+/// The answer a fault asks for.
+fn struck(world: &World, now: i64, effect: &FaultEffect) -> Draft {
+    let status = effect.http_status.unwrap_or(200);
+    let Some(code) = effect.errcode else {
+        let body = format!("<html><body>{status}</body></html>").into_bytes();
+        return Draft {
+            status,
+            body,
+            errcode: 0,
+            rid: None,
+            json: false,
+        };
+    };
+    let mut refusal = Refusal::of(code);
+    if let Some(text) = &effect.errmsg {
+        refusal = refusal.with_text(text.clone());
+    }
+    Draft {
+        status,
+        ..refused(world, now, &refusal)
+    }
+}
+
+/// Tells the client that no further request will be read on this connection:
+/// its body was left unread.
+fn closing(mut response: Response) -> Reply {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    Reply::Answer(response)
+}
+
+/// What the request log needs of a call.
+struct Seen<'a> {
+    world: &'a World,
+    head: &'a http::request::Parts,
+    now: i64,
+    started: Instant,
+    peer: IpAddr,
+    account: Option<u32>,
+}
+
+impl Seen<'_> {
+    /// Logs the call and turns the draft into a response.
+    fn finish(&self, body: &[u8], draft: Draft) -> Response {
+        if draft.errcode != 0 {
+            self.world.counters.error(draft.errcode);
+        }
+        self.world.requests.push(&Finished {
+            at: self.now,
+            method: &self.head.method,
+            path: self.head.uri.path(),
+            query: self.head.uri.query().unwrap_or_default(),
+            body,
+            answer: &draft.body,
+            status: draft.status,
+            errcode: draft.errcode,
+            rid: draft.rid.as_deref(),
+            elapsed_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            peer: self.peer.to_canonical(),
+            account: self.account,
+        });
+        let mut response = Response::new(Body::from(draft.body));
+        *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or_default();
+        let kind = if draft.json {
+            JSON
+        } else {
+            HeaderValue::from_static("text/html")
+        };
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}

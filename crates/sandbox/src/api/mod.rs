@@ -1,0 +1,119 @@
+//! WeChat's side of the sandbox: one dispatcher, one file per family of calls.
+//!
+//! Checks happen in a fixed order (the real one is not documented): path,
+//! length and size of the body, faults, method, token, daily quota, permission,
+//! body, then what the call itself demands.
+
+mod admin;
+pub(crate) mod dispatch;
+pub(crate) mod endpoints;
+mod library;
+mod newtmpl;
+mod openapi;
+mod payload;
+mod query;
+mod subscribe_send;
+mod template_send;
+mod tokens;
+pub(crate) mod users;
+
+use std::cell::Cell;
+use std::io;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+use crate::clock::beijing_day;
+use crate::event::Event;
+use crate::refusal::{self, Refusal};
+use crate::state::World;
+use crate::state::account::Account;
+use endpoints::ENDPOINTS;
+use query::Query;
+
+/// Decoded pairs of a query string, for the control API.
+pub(crate) fn query_pairs(query: &str) -> Vec<(String, String)> {
+    Query(query)
+        .pairs()
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect()
+}
+
+/// One call on its way through the handlers.
+pub(crate) struct Call<'a> {
+    pub(crate) world: &'a World,
+    /// Position in the table of endpoints.
+    pub(crate) endpoint: usize,
+    pub(crate) query: Query<'a>,
+    pub(crate) body: &'a [u8],
+    pub(crate) peer: IpAddr,
+    /// Virtual time at which the call came.
+    pub(crate) now: i64,
+    /// Number of this call among today's, once counted.
+    used: Cell<u64>,
+    /// Whether the journal holds that number already.
+    used_written: Cell<bool>,
+    /// Account the call turned out to be about.
+    account: Cell<Option<u32>>,
+}
+
+impl Call<'_> {
+    /// The account the token in the query speaks for.
+    fn authenticate(&self) -> Result<u32, Refusal> {
+        let token = self
+            .query
+            .get("access_token")
+            .filter(|token| !token.is_empty());
+        let token = token.ok_or(refusal::TOKEN_MISSING)?;
+        self.world.tokens.verify(&token, self.now)
+    }
+
+    /// Counts the call against the account's daily quota.
+    fn charge(&self, account: &Account) -> Result<(), Refusal> {
+        self.account.set(Some(account.index));
+        let endpoint = &ENDPOINTS[self.endpoint];
+        let Some(daily) = endpoint.daily else {
+            return Ok(());
+        };
+        let mut book = account.book.lock();
+        let default = endpoints::daily_limit(endpoint, daily, &book);
+        self.used
+            .set(book.daily(self.endpoint).charge(default, self.now)?);
+        Ok(())
+    }
+
+    /// Writes the number of the call, unless a delivery has carried it.
+    fn write_charge(&self, account: &Account) -> io::Result<()> {
+        if self.used.get() == 0 || self.used_written.get() {
+            return Ok(());
+        }
+        self.used_written.set(true);
+        self.world.ledger.lock().record_with(|| Event::Quota {
+            appid: account.appid.to_string(),
+            path: ENDPOINTS[self.endpoint].path.to_owned(),
+            day: beijing_day(self.now),
+            used: self.used.get(),
+            exact: false,
+        })
+    }
+
+    /// The body as JSON: 44002 if empty, 47001 if it is none or has a field of
+    /// the wrong type, 47002 for `\u` escapes where the account wants that.
+    fn json<'b, T: Deserialize<'b>>(&'b self, account: Option<&Account>) -> Result<T, Refusal> {
+        if self.body.is_empty() {
+            return Err(refusal::EMPTY_BODY);
+        }
+        let strict = account.is_some_and(|one| one.settings.read().reject_unicode_escapes);
+        if strict && payload::has_unicode_escape(self.body) {
+            return Err(refusal::UNICODE_ESCAPES);
+        }
+        serde_json::from_slice(self.body).map_err(|_| refusal::DATA_FORMAT)
+    }
+}
+
+/// A failure to write the journal is the platform's fault, not the caller's.
+impl From<io::Error> for Refusal {
+    fn from(_: io::Error) -> Self {
+        refusal::SYSTEM
+    }
+}

@@ -1,0 +1,194 @@
+//! People, their actions and their phones.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::Items;
+use super::problem::Problem;
+use super::{Parameters, read};
+use crate::{Action, BulkView, Choices, ControlError, Inbox, PersonView, Sandbox};
+
+/// Cards shown where no limit is given, and at most.
+const INBOX_DEFAULT: usize = 100;
+const INBOX_LIMIT: usize = 10_000;
+/// Openids written to the wire at once.
+const CHUNK: usize = 4096;
+
+pub(super) async fn list(State(sandbox): State<Sandbox>) -> Json<Items<PersonView>> {
+    Json(Items {
+        items: sandbox.people(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPerson {
+    nickname: String,
+}
+
+pub(super) async fn create(
+    State(sandbox): State<Sandbox>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<PersonView>), Problem> {
+    let NewPerson { nickname } = read(&body)?;
+    Ok((StatusCode::CREATED, Json(sandbox.add_person(&nickname)?)))
+}
+
+pub(super) async fn show(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+) -> Result<Json<PersonView>, Problem> {
+    Ok(Json(sandbox.person(&person)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenidBody {
+    appid: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct OpenidView {
+    openid: String,
+}
+
+pub(super) async fn openid(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+    body: Bytes,
+) -> Result<Json<OpenidView>, Problem> {
+    let OpenidBody { appid } = read(&body)?;
+    Ok(Json(OpenidView {
+        openid: sandbox.openid(&person, &appid)?,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+enum ActionBody {
+    Follow { appid: String },
+    Unfollow { appid: String },
+    Block { appid: String },
+    Unblock { appid: String },
+    SubscribePopup { appid: String, results: Choices },
+    SubscribeSetting { appid: String, results: Choices },
+}
+
+/// Actions of the contract that need callbacks or logins.
+const LATER: [&str; 5] = ["send_text", "menu_click", "menu_view", "scan", "login"];
+
+/// What an action led to. This version pushes nothing, so `callback` is null.
+#[derive(Serialize)]
+pub(super) struct ActionView {
+    openid: String,
+    callback: Option<()>,
+}
+
+pub(super) async fn act(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+    body: Bytes,
+) -> Result<Json<ActionView>, Problem> {
+    refuse_later_actions(&body)?;
+    let (appid, action) = match read(&body)? {
+        ActionBody::Follow { appid } => (appid, Action::Follow),
+        ActionBody::Unfollow { appid } => (appid, Action::Unfollow),
+        ActionBody::Block { appid } => (appid, Action::Block),
+        ActionBody::Unblock { appid } => (appid, Action::Unblock),
+        ActionBody::SubscribePopup { appid, results } => (appid, Action::SubscribePopup(results)),
+        ActionBody::SubscribeSetting { appid, results } => {
+            (appid, Action::SubscribeSetting(results))
+        }
+    };
+    Ok(Json(ActionView {
+        openid: sandbox.act(&person, &appid, &action)?,
+        callback: None,
+    }))
+}
+
+fn refuse_later_actions(body: &Bytes) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        action: String,
+    }
+    let named = serde_json::from_slice::<Named>(body);
+    if let Some(action) = named
+        .ok()
+        .map(|body| body.action)
+        .filter(|a| LATER.contains(&&**a))
+    {
+        return Err(Problem::unsupported(format!(
+            "action {action} is not supported by this version; it knows follow, unfollow, block, \
+             unblock, subscribe_popup and subscribe_setting"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) async fn inbox(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Inbox>, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["limit"])?;
+    let limit = parameters
+        .parse("limit")?
+        .unwrap_or(INBOX_DEFAULT)
+        .min(INBOX_LIMIT);
+    Ok(Json(sandbox.inbox(&person, limit)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BulkBody {
+    appid: String,
+    count: u32,
+}
+
+pub(super) async fn bulk(
+    State(sandbox): State<Sandbox>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<BulkView>), Problem> {
+    let BulkBody { appid, count } = read(&body)?;
+    let mut view = sandbox.add_bulk_people(&appid, count)?;
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if let Some(host) = host.filter(|_| view.openids_url.starts_with('/')) {
+        view.openids_url = format!("http://{host}{}", view.openids_url);
+    }
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Text, one openid a line, made while it is sent.
+pub(super) async fn bulk_openids(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["from", "count"])?;
+    let from = parameters.parse("from")?.unwrap_or(0);
+    let count = parameters.parse("count")?.unwrap_or(u32::MAX);
+    let mut openids = sandbox
+        .bulk_openids(&appid, from, count)
+        .ok_or(ControlError::NotFound {
+            what: "account",
+            id: appid,
+        })?;
+    let chunks = std::iter::from_fn(move || {
+        let mut chunk = String::new();
+        for openid in openids.by_ref().take(CHUNK) {
+            chunk.push_str(&openid);
+            chunk.push('\n');
+        }
+        (!chunk.is_empty()).then_some(Ok::<_, std::convert::Infallible>(chunk))
+    });
+    let body = Body::from_stream(stream::iter(chunks));
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response())
+}

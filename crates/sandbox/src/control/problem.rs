@@ -1,0 +1,110 @@
+//! Errors of the control API as problem documents (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::ControlError;
+
+/// A problem document.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: String) -> Self {
+        Self {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail,
+            code,
+        }
+    }
+
+    /// The JSON is fine, its meaning is not.
+    pub(crate) fn invalid(detail: String) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_request",
+            "Invalid request",
+            detail,
+        )
+    }
+
+    /// Not even JSON.
+    pub(crate) fn malformed(detail: String) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_body",
+            "Malformed body",
+            detail,
+        )
+    }
+
+    /// The action belongs to a later version.
+    pub(crate) fn unsupported(detail: String) -> Self {
+        let title = "Not supported by this version";
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unsupported_action",
+            title,
+            detail,
+        )
+    }
+
+    pub(crate) fn route() -> Self {
+        let detail = "no such path under /sandbox/v1; it has accounts, people, deliveries, \
+                      faults, clock, requests, stats and bulk/people";
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "No such path",
+            detail.to_owned(),
+        )
+    }
+
+    pub(crate) fn method() -> Self {
+        let detail = "this path exists, but not for that method; see the Allow header";
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "wrong_method", "Wrong method", detail.to_owned())
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ControlError::NotFound { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+            }
+            ControlError::Exists(_) => {
+                Self::new(StatusCode::CONFLICT, "exists", "Exists already", detail)
+            }
+            ControlError::Invalid(_) => Self::invalid(detail),
+            ControlError::Unsupported(_) => Self::unsupported(detail),
+            ControlError::Storage(_) => {
+                let status = StatusCode::INSUFFICIENT_STORAGE;
+                Self::new(status, "storage", "The journal failed", detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}

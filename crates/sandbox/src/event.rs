@@ -1,0 +1,151 @@
+//! Every change of state as a journal line.
+//!
+//! A change is decided first, written second and applied third, and the replay
+//! applies the very same lines, so memory and file cannot drift apart.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::model::{AccountKind, MessageKind};
+use crate::state::account::Settings;
+use crate::state::template::TemplateSource;
+use crate::state::token::TokenFamily;
+
+/// Version of the line format; a file of a newer one is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// One change, except a delivery, which is [`DeliveryLine`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// First line of a file.
+    Header { version: u32 },
+    /// The virtual clock's offset.
+    Clock { offset_ms: i64 },
+    /// An account was made or changed.
+    Account {
+        appid: String,
+        kind: AccountKind,
+        settings: Settings,
+    },
+    /// A template was made.
+    Template {
+        appid: String,
+        template: TemplateSource,
+    },
+    /// A template was deleted.
+    TemplateGone { appid: String, template_id: String },
+    /// A person was made.
+    Person {
+        person_id: String,
+        nickname: String,
+        unionid: String,
+    },
+    /// A person got an openid at an account; bulk people have no person.
+    Member {
+        appid: String,
+        openid: String,
+        person_id: Option<String>,
+    },
+    /// Followed or unfollowed.
+    Follow {
+        appid: String,
+        openid: String,
+        following: bool,
+        at: i64,
+    },
+    /// Refuses or allows messages.
+    Block {
+        appid: String,
+        openid: String,
+        blocked: bool,
+    },
+    /// A consent's new value.
+    Grant {
+        appid: String,
+        openid: String,
+        template_id: String,
+        count: u32,
+        open: bool,
+    },
+    /// A token was issued.
+    Token {
+        appid: String,
+        family: TokenFamily,
+        token: String,
+        issued_at: i64,
+        expires_at: i64,
+        forced: bool,
+    },
+    /// Calls counted; `exact` sets the number, otherwise it never sinks within
+    /// a day, because lines of parallel calls may come in any order.
+    Quota {
+        appid: String,
+        path: String,
+        day: i64,
+        used: u64,
+        exact: bool,
+    },
+    /// A limit set by the control API.
+    QuotaLimit {
+        appid: String,
+        path: String,
+        limit: u64,
+    },
+    /// `clear_quota` took effect for the `times`-th time in the month.
+    QuotaCleared {
+        appid: String,
+        month: i64,
+        times: u32,
+    },
+    /// The account's industries.
+    Industry {
+        appid: String,
+        primary: u8,
+        secondary: u8,
+        month: i64,
+    },
+    /// The account's bulk people in all.
+    Bulk { appid: String, count: u32 },
+}
+
+/// A send that took effect. Read and written without [`Event`], because there
+/// may be millions and their data is kept as the text that came in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DeliveryLine<'a> {
+    /// Always `d`; it comes first so that replay can tell lines apart cheaply.
+    pub(crate) t: &'a str,
+    pub(crate) seq: u32,
+    pub(crate) at: i64,
+    #[serde(borrow)]
+    pub(crate) appid: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) openid: Cow<'a, str>,
+    pub(crate) kind: MessageKind,
+    #[serde(borrow)]
+    pub(crate) template_id: Cow<'a, str>,
+    pub(crate) msgid: u64,
+    #[serde(borrow)]
+    pub(crate) client_msg_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) data: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) miniprogram: Option<&'a RawValue>,
+    /// The person refuses messages: accepted, not shown.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) blocked: bool,
+    /// Calls of that path counted today, this one included.
+    pub(crate) used: u64,
+}
+
+/// How a delivery line starts.
+pub(crate) const DELIVERY_PREFIX: &[u8] = b"{\"t\":\"d\",";
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}

@@ -1,0 +1,372 @@
+//! Words the control API, the Rust API and the state share.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// Which side of WeChat an account belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// Official account (公众号), a verified service account.
+    OfficialAccount,
+    /// Mini program (小程序).
+    MiniProgram,
+}
+
+/// Kind of a message and of the template it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Official-account template message.
+    Template,
+    /// Mini-program subscribe message.
+    Subscribe,
+    /// Official-account subscription notice.
+    Notification,
+    /// Official-account one-time subscription message.
+    OneTime,
+}
+
+/// How long one consent lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subscription {
+    /// One acceptance allows one message (WeChat's type 2).
+    #[default]
+    OneTime,
+    /// One acceptance allows any number until it is refused (type 3).
+    LongTerm,
+}
+
+/// Where an account wants WeChat's pushes. Kept and shown; this version sends none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    /// Address that receives the pushes.
+    pub url: String,
+    /// Token of the signature.
+    pub token: String,
+    /// 43 characters of key, needed for the modes `compatible` and `safe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding_aes_key: Option<String>,
+    /// How pushes are encrypted.
+    #[serde(default)]
+    pub mode: CallbackMode,
+    /// Notation of the pushes.
+    #[serde(default)]
+    pub format: CallbackFormat,
+}
+
+/// Encryption of pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackMode {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// Plain text and cipher text together.
+    Compatible,
+    /// Cipher text only.
+    Safe,
+}
+
+/// Notation of pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackFormat {
+    /// XML, WeChat's default.
+    #[default]
+    Xml,
+    /// JSON.
+    Json,
+}
+
+/// What a repeated `client_msg_id` is answered with. WeChat does not document it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicateAnswer {
+    /// errcode 0 with the msgid of the first send.
+    #[default]
+    FirstMsgid,
+    /// errcode 40241.
+    Refuse,
+}
+
+/// A new account. Everything but the kind has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    /// Kind of account.
+    pub kind: AccountKind,
+    /// `wx` and 16 hex digits are made up where it is absent.
+    #[serde(default)]
+    pub appid: Option<String>,
+    /// 32 hex digits are made up where it is absent.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// `gh_` and 12 hex digits are made up where it is absent.
+    #[serde(default)]
+    pub original_id: Option<String>,
+    /// Name of the open-platform account it is bound to: accounts with the same
+    /// name see the same unionid of a person; without a name none is shown.
+    #[serde(default)]
+    pub open_platform: Option<String>,
+    /// Addresses or CIDR blocks that may fetch tokens; empty allows everybody.
+    #[serde(default)]
+    pub ip_allowlist: Vec<String>,
+    /// Where pushes go.
+    #[serde(default)]
+    pub callback: Option<Callback>,
+    /// Answer 47002 to bodies with `\u` escapes. WeChat's behaviour differs
+    /// from call to call, so this is off by default.
+    #[serde(default)]
+    pub reject_unicode_escapes: bool,
+    /// What a repeated `client_msg_id` gets.
+    #[serde(default)]
+    pub duplicate_answer: DuplicateAnswer,
+}
+
+impl NewAccount {
+    /// An account of that kind with everything else made up.
+    pub fn new(kind: AccountKind) -> Self {
+        Self {
+            kind,
+            appid: None,
+            secret: None,
+            original_id: None,
+            open_platform: None,
+            ip_allowlist: Vec::new(),
+            callback: None,
+            reject_unicode_escapes: false,
+            duplicate_answer: DuplicateAnswer::default(),
+        }
+    }
+}
+
+/// Changes to an account; absent fields stay, `null` empties where that is possible.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountPatch {
+    /// New secret.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// New original id.
+    #[serde(default)]
+    pub original_id: Option<String>,
+    /// New open-platform account; `Some(None)` unbinds.
+    #[serde(default, deserialize_with = "present")]
+    pub open_platform: Option<Option<String>>,
+    /// New allow-list.
+    #[serde(default)]
+    pub ip_allowlist: Option<Vec<String>>,
+    /// New callback; `Some(None)` removes it.
+    #[serde(default, deserialize_with = "present")]
+    pub callback: Option<Option<Callback>>,
+    /// See [`NewAccount::reject_unicode_escapes`].
+    #[serde(default)]
+    pub reject_unicode_escapes: Option<bool>,
+    /// See [`NewAccount::duplicate_answer`].
+    #[serde(default)]
+    pub duplicate_answer: Option<DuplicateAnswer>,
+}
+
+/// Tells an explicit `null` from an absent field.
+fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// An account as the control API shows it. The secret is shown on purpose:
+/// nothing here guards anything.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountView {
+    /// `wx…`.
+    pub appid: String,
+    /// Kind of account.
+    pub kind: AccountKind,
+    /// AppSecret.
+    pub secret: String,
+    /// `gh_…`.
+    pub original_id: String,
+    /// Open-platform account, if bound.
+    pub open_platform: Option<String>,
+    /// Addresses that may fetch tokens.
+    pub ip_allowlist: Vec<String>,
+    /// Where pushes would go.
+    pub callback: Option<Callback>,
+    /// See [`NewAccount::reject_unicode_escapes`].
+    pub reject_unicode_escapes: bool,
+    /// See [`NewAccount::duplicate_answer`].
+    pub duplicate_answer: DuplicateAnswer,
+    /// Templates that exist now.
+    pub templates: Vec<TemplateView>,
+    /// People who follow it.
+    pub followers: u64,
+}
+
+/// A new template.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTemplate {
+    /// Kind of message it is for.
+    pub kind: MessageKind,
+    /// Heading of the card.
+    pub title: String,
+    /// Lines such as `订单号：{{character_string1.DATA}}`.
+    pub content: String,
+    /// For consent-bound kinds; one-time unless said otherwise.
+    #[serde(default)]
+    pub subscription: Option<Subscription>,
+    /// Made up where it is absent.
+    #[serde(default)]
+    pub template_id: Option<String>,
+    /// Sample text that the template lists show.
+    #[serde(default)]
+    pub example: Option<String>,
+    /// Values that keys of the types `enum`, `enum_string` and `const` may take.
+    #[serde(default)]
+    pub enum_values: IndexMap<String, Vec<String>>,
+}
+
+impl NewTemplate {
+    /// A template with a made-up id.
+    pub fn new(kind: MessageKind, title: &str, content: &str) -> Self {
+        Self {
+            kind,
+            title: title.to_owned(),
+            content: content.to_owned(),
+            subscription: None,
+            template_id: None,
+            example: None,
+            enum_values: IndexMap::new(),
+        }
+    }
+}
+
+/// A template as the control API shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TemplateView {
+    /// 43 characters.
+    pub template_id: String,
+    /// Kind of message it is for.
+    pub kind: MessageKind,
+    /// Heading of the card.
+    pub title: String,
+    /// The lines with their parameters.
+    pub content: String,
+    /// For consent-bound kinds only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<Subscription>,
+    /// The parameters in order.
+    pub keys: Vec<String>,
+}
+
+/// A person and what each account knows of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonView {
+    /// `person_…`.
+    pub person_id: String,
+    /// Name for people who look at the sandbox.
+    pub nickname: String,
+    /// Id over all accounts of the first open-platform account.
+    pub unionid: String,
+    /// Openid by appid.
+    pub openids: IndexMap<String, String>,
+    /// State at each account they have an openid of.
+    pub accounts: Vec<MembershipView>,
+}
+
+/// A person at one account.
+#[derive(Debug, Clone, Serialize)]
+pub struct MembershipView {
+    /// The account.
+    pub appid: String,
+    /// The person's id there.
+    pub openid: String,
+    /// Id over the accounts of the same open-platform account, if bound.
+    pub unionid: Option<String>,
+    /// Follows the account (official accounts).
+    pub following: bool,
+    /// Refuses its messages although following.
+    pub blocked: bool,
+    /// Consents by template.
+    pub grants: Vec<GrantView>,
+}
+
+/// One consent.
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantView {
+    /// The template consented to.
+    pub template_id: String,
+    /// One-time or long-term.
+    pub subscription: Subscription,
+    /// Messages left (one-time).
+    pub count: u32,
+    /// Open until refused (long-term).
+    pub open: bool,
+}
+
+/// Answers of a subscription pop-up or setting by template id.
+pub type Choices = IndexMap<String, String>;
+
+/// What a person does on their phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Follows the official account.
+    Follow,
+    /// Stops following.
+    Unfollow,
+    /// Refuses messages while following: sends answer 0, the phone stays silent.
+    Block,
+    /// Allows messages again.
+    Unblock,
+    /// Answers the subscription pop-up; each `accept` of a one-time template
+    /// adds one message.
+    SubscribePopup(Choices),
+    /// Changes the setting later; `reject` ends the consent.
+    SubscribeSetting(Choices),
+}
+
+/// One card on a phone.
+#[derive(Debug, Clone, Serialize)]
+pub struct InboxItem {
+    /// Sending account.
+    pub appid: String,
+    /// Kind of message.
+    pub kind: MessageKind,
+    /// Its template.
+    pub template_id: String,
+    /// Heading of the card.
+    pub title: String,
+    /// The lines as the phone shows them.
+    pub lines: Vec<String>,
+    /// Web page or page of the mini program that a tap opens.
+    pub url: Option<String>,
+    /// Mini program that a tap opens.
+    pub miniprogram: Option<serde_json::Value>,
+    /// When it arrived, RFC 3339 in UTC.
+    pub at: String,
+    /// WeChat's id of it.
+    pub msgid: u64,
+}
+
+/// Cards of one phone, newest first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inbox {
+    /// The newest cards, at most as many as asked for.
+    pub items: Vec<InboxItem>,
+}
+
+/// People made in bulk.
+#[derive(Debug, Clone, Serialize)]
+pub struct BulkView {
+    /// Address of the list of their openids, one a line.
+    pub openids_url: String,
+    /// How many were made now.
+    pub count: u32,
+    /// How many bulk people the account has in all.
+    pub total: u32,
+}

@@ -1,0 +1,313 @@
+//! Accounts, their templates, and people in bulk.
+
+use std::sync::Arc;
+
+use super::ControlError;
+use crate::Sandbox;
+use crate::event::Event;
+use crate::ids::bulk;
+use crate::model::{
+    AccountKind, AccountPatch, AccountView, BulkView, Callback, CallbackMode, MessageKind,
+    NewAccount, NewTemplate, TemplateView,
+};
+use crate::state::account::{Account, Settings, ip_matches};
+use crate::state::template::{Template, TemplateSource};
+
+/// Bulk people an account may have.
+const BULK_LIMIT: u32 = 10_000_000;
+/// Longest title and content of a template, in bytes.
+const TEXT_LIMIT: usize = 4096;
+
+impl Sandbox {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`ControlError::Exists`] for a known appid, [`ControlError::Invalid`]
+    /// for ids, allow-list rules or callback settings that make no sense.
+    pub fn add_account(&self, new: NewAccount) -> Result<AccountView, ControlError> {
+        let _guard = self.world.control.lock();
+        let ids = &self.world.ids;
+        let appid = new.appid.unwrap_or_else(|| ids.appid());
+        check_id("appid", &appid)?;
+        if self.world.account(&appid).is_some() {
+            return Err(ControlError::Exists(format!(
+                "account {appid} exists; PATCH /sandbox/v1/accounts/{appid} changes it"
+            )));
+        }
+        let settings = Settings {
+            secret: new.secret.unwrap_or_else(|| ids.secret()),
+            original_id: new.original_id.unwrap_or_else(|| ids.original_id()),
+            open_platform: new.open_platform,
+            ip_allowlist: new.ip_allowlist,
+            callback: new.callback,
+            reject_unicode_escapes: new.reject_unicode_escapes,
+            duplicate_answer: new.duplicate_answer,
+        };
+        check_settings(&settings)?;
+        self.world.commit(&Event::Account {
+            appid: appid.clone(),
+            kind: new.kind,
+            settings,
+        })?;
+        Ok(view(&*self.account(&appid)?))
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// As [`Sandbox::add_account`], and [`ControlError::NotFound`].
+    pub fn update_account(
+        &self,
+        appid: &str,
+        patch: AccountPatch,
+    ) -> Result<AccountView, ControlError> {
+        let _guard = self.world.control.lock();
+        let account = self.account(appid)?;
+        let mut settings = account.settings.read().clone();
+        let AccountPatch {
+            secret,
+            original_id,
+            open_platform,
+            ip_allowlist,
+            callback,
+            reject_unicode_escapes,
+            duplicate_answer,
+        } = patch;
+        set(&mut settings.secret, secret);
+        set(&mut settings.original_id, original_id);
+        set(&mut settings.open_platform, open_platform);
+        set(&mut settings.ip_allowlist, ip_allowlist);
+        set(&mut settings.callback, callback);
+        set(&mut settings.reject_unicode_escapes, reject_unicode_escapes);
+        set(&mut settings.duplicate_answer, duplicate_answer);
+        check_settings(&settings)?;
+        let kind = account.kind;
+        self.world.commit(&Event::Account {
+            appid: appid.to_owned(),
+            kind,
+            settings,
+        })?;
+        Ok(view(&account))
+    }
+
+    /// All accounts in the order of their making.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        self.world
+            .accounts
+            .read()
+            .list
+            .iter()
+            .map(|account| view(account))
+            .collect()
+    }
+
+    /// Makes a template.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`] for an unknown account,
+    /// [`ControlError::Invalid`] for a kind the account cannot have or a
+    /// content without parameters, [`ControlError::Exists`] for a known id.
+    pub fn add_template(
+        &self,
+        appid: &str,
+        new: NewTemplate,
+    ) -> Result<TemplateView, ControlError> {
+        let _guard = self.world.control.lock();
+        let account = self.account(appid)?;
+        check_template(&account, &new)?;
+        let template_id = new
+            .template_id
+            .unwrap_or_else(|| self.world.ids.template_id());
+        check_id("template_id", &template_id)?;
+        let mut book = account.book.lock();
+        if book.templates.contains_key(template_id.as_str()) {
+            return Err(ControlError::Exists(format!(
+                "template {template_id} exists"
+            )));
+        }
+        let subscription = match new.kind {
+            MessageKind::Template => None,
+            MessageKind::Subscribe | MessageKind::Notification | MessageKind::OneTime => {
+                Some(new.subscription.unwrap_or_default())
+            }
+        };
+        let mut source = TemplateSource {
+            template_id,
+            kind: new.kind,
+            title: new.title,
+            content: new.content,
+            example: new.example.unwrap_or_default(),
+            subscription,
+            enum_values: new.enum_values,
+            industries: None,
+            deleted: false,
+        };
+        let template = Template::new(source.clone());
+        if template.keywords.is_empty() {
+            return Err(ControlError::Invalid(
+                "content needs at least one parameter such as {{thing1.DATA}}".into(),
+            ));
+        }
+        if new.kind == MessageKind::Template && template.is_free() {
+            source.industries = book.industry.map(|set| (set.primary, set.secondary));
+        }
+        let event = Event::Template {
+            appid: appid.to_owned(),
+            template: source,
+        };
+        self.world.commit_in(&account, &mut book, &event)?;
+        Ok(template.view())
+    }
+
+    /// Makes people in bulk: followers of the account that exist only as
+    /// numbers until somebody acts on one by its openid. They have no person.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`]; [`ControlError::Invalid`] for none at all or
+    /// more than ten million.
+    pub fn add_bulk_people(&self, appid: &str, count: u32) -> Result<BulkView, ControlError> {
+        let _guard = self.world.control.lock();
+        let account = self.account(appid)?;
+        let mut book = account.book.lock();
+        let from = book.bulk.count;
+        let total = from
+            .checked_add(count)
+            .filter(|total| count > 0 && *total <= BULK_LIMIT)
+            .ok_or_else(|| {
+                ControlError::Invalid(format!("count must be 1 to {BULK_LIMIT} in all"))
+            })?;
+        let event = Event::Bulk {
+            appid: appid.to_owned(),
+            count: total,
+        };
+        self.world.commit_in(&account, &mut book, &event)?;
+        let base = self.world.config.public_url.as_deref().unwrap_or_default();
+        let base = base.trim_end_matches('/');
+        Ok(BulkView {
+            openids_url: format!(
+                "{base}/sandbox/v1/bulk/people/{appid}/openids?from={from}&count={count}"
+            ),
+            count,
+            total,
+        })
+    }
+
+    /// Openids of bulk people by number, `None` for an unknown account.
+    pub fn bulk_openids(
+        &self,
+        appid: &str,
+        from: u32,
+        count: u32,
+    ) -> Option<impl Iterator<Item = String> + Send + 'static> {
+        let account = self.world.account(appid)?;
+        let total = account.book.lock().bulk.count;
+        let to = from.saturating_add(count).min(total);
+        Some((from..to).map(move |index| bulk::openid(&account.appid, index)))
+    }
+
+    pub(crate) fn account(&self, appid: &str) -> Result<Arc<Account>, ControlError> {
+        self.world
+            .account(appid)
+            .ok_or_else(|| ControlError::no_account(appid))
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn view(account: &Account) -> AccountView {
+    let settings = account.settings.read().clone();
+    let book = account.book.lock();
+    AccountView {
+        appid: account.appid.to_string(),
+        kind: account.kind,
+        secret: settings.secret,
+        original_id: settings.original_id,
+        open_platform: settings.open_platform,
+        ip_allowlist: settings.ip_allowlist,
+        callback: settings.callback,
+        reject_unicode_escapes: settings.reject_unicode_escapes,
+        duplicate_answer: settings.duplicate_answer,
+        templates: book
+            .living_templates()
+            .map(|template| template.view())
+            .collect(),
+        followers: book.followers(),
+    }
+}
+
+/// Ids travel in paths and query strings, so they must need no escaping there.
+fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(ControlError::Invalid(format!(
+        "{name} must be 1 to 64 of A-Z, a-z, 0-9, _ and -"
+    )))
+}
+
+fn check_settings(settings: &Settings) -> Result<(), ControlError> {
+    check_id("secret", &settings.secret)?;
+    check_id("original_id", &settings.original_id)?;
+    let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
+    for rule in &settings.ip_allowlist {
+        if ip_matches(rule, nowhere).is_none() {
+            return Err(ControlError::Invalid(format!(
+                "ip_allowlist: {rule:?} is neither an address nor a block such as 10.0.0.0/8"
+            )));
+        }
+    }
+    settings.callback.as_ref().map_or(Ok(()), check_callback)
+}
+
+fn check_callback(callback: &Callback) -> Result<(), ControlError> {
+    let invalid = |text: &str| Err(ControlError::Invalid(text.to_owned()));
+    if !callback.url.starts_with("http://") && !callback.url.starts_with("https://") {
+        return invalid("callback.url must start with http:// or https://");
+    }
+    let token = &callback.token;
+    if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return invalid("callback.token must be 3 to 32 letters and digits");
+    }
+    let key_fits = |key: &String| key.len() == 43 && key.bytes().all(|b| b.is_ascii_alphanumeric());
+    match (callback.mode, &callback.encoding_aes_key) {
+        (CallbackMode::Compatible | CallbackMode::Safe, None) => {
+            invalid("callback.encoding_aes_key is needed in the modes compatible and safe")
+        }
+        (_, Some(key)) if !key_fits(key) => {
+            invalid("callback.encoding_aes_key must be 43 letters and digits")
+        }
+        (_, _) => Ok(()),
+    }
+}
+
+fn check_template(account: &Account, new: &NewTemplate) -> Result<(), ControlError> {
+    let fits = match new.kind {
+        MessageKind::Template | MessageKind::Notification | MessageKind::OneTime => {
+            account.kind == AccountKind::OfficialAccount
+        }
+        MessageKind::Subscribe => account.kind == AccountKind::MiniProgram,
+    };
+    if !fits {
+        return Err(ControlError::Invalid(
+            "kind subscribe belongs to mini programs; template, notification and one_time to \
+             official accounts"
+                .into(),
+        ));
+    }
+    if new.title.is_empty() || new.title.len() > TEXT_LIMIT || new.content.len() > TEXT_LIMIT {
+        return Err(ControlError::Invalid(format!(
+            "title must not be empty; title and content may have {TEXT_LIMIT} bytes each"
+        )));
+    }
+    if new.kind == MessageKind::Template && new.subscription.is_some() {
+        return Err(ControlError::Invalid(
+            "subscription belongs to the kinds subscribe, notification and one_time".into(),
+        ));
+    }
+    Ok(())
+}

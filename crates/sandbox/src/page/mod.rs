@@ -1,0 +1,67 @@
+//! The page at `/`: people and what their phones received.
+
+use axum::extract::State;
+use axum::response::Html;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+use crate::{AccountView, ClockView, InboxItem, PersonView, Sandbox};
+
+/// People shown; a sandbox with more is watched through the control API.
+const PEOPLE: usize = 50;
+/// Cards shown for each.
+const CARDS: usize = 20;
+
+/// One file without outside parts, so that it works offline.
+const PAGE: &str = include_str!("index.html");
+
+pub(crate) fn routes() -> Router<Sandbox> {
+    Router::new()
+        .route("/", get(async || Html(PAGE)))
+        .route("/sandbox/v1/page", get(state))
+}
+
+/// All that the page shows, in one answer.
+#[derive(Serialize)]
+struct PageView {
+    clock: ClockView,
+    deliveries: u64,
+    people_total: usize,
+    accounts: Vec<AccountView>,
+    people: Vec<PhoneView>,
+}
+
+#[derive(Serialize)]
+struct PhoneView {
+    #[serde(flatten)]
+    person: PersonView,
+    inbox: Vec<InboxItem>,
+}
+
+async fn state(State(sandbox): State<Sandbox>) -> Json<PageView> {
+    let all = sandbox.people();
+    let stats = sandbox.stats();
+    let people_total = all.len();
+    let people = all
+        .into_iter()
+        .take(PEOPLE)
+        .map(|person| {
+            // An unreadable journal shows as an empty phone; the control API tells why.
+            let inbox = sandbox
+                .inbox(&person.person_id, CARDS)
+                .map(|inbox| inbox.items);
+            PhoneView {
+                inbox: inbox.unwrap_or_default(),
+                person,
+            }
+        })
+        .collect();
+    Json(PageView {
+        clock: stats.clock,
+        deliveries: stats.deliveries,
+        people_total,
+        accounts: sandbox.accounts(),
+        people,
+    })
+}

@@ -1,0 +1,170 @@
+//! The refusals of WeChat that this sandbox gives, with their texts.
+//!
+//! Texts come from the error catalogue of the reference; programs must decide
+//! on the number alone.
+
+use std::borrow::Cow;
+
+/// One business error: a number and its text, without the `rid`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: i32,
+    pub(crate) text: Cow<'static, str>,
+}
+
+/// What an API handler gives back: the JSON of the success, or a refusal.
+pub(crate) type Outcome = Result<Vec<u8>, Refusal>;
+
+impl Refusal {
+    const fn new(code: i32, text: &'static str) -> Self {
+        Self {
+            code,
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    /// The refusal of that number with the catalogue's text.
+    pub(crate) fn of(code: i32) -> Self {
+        CATALOGUE
+            .iter()
+            .find(|known| known.code == code)
+            .cloned()
+            .unwrap_or(Self {
+                code,
+                text: Cow::Borrowed("unknown error"),
+            })
+    }
+
+    /// The same number with another text.
+    pub(crate) fn with_text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    /// 47003 for a keyword.
+    pub(crate) fn keyword(text: String) -> Self {
+        Self {
+            code: 47003,
+            text: Cow::Owned(text),
+        }
+    }
+
+    /// The JSON body with the `rid` appended the way `cgi-bin` does.
+    pub(crate) fn body(&self, rid: &str) -> Vec<u8> {
+        let mut body = format!("{{\"errcode\":{},\"errmsg\":", self.code).into_bytes();
+        let text = format!("{} rid: {rid}", self.text);
+        // A string always serialises, and a Vec always takes it.
+        let _ = serde_json::to_writer(&mut body, &text);
+        body.push(b'}');
+        body
+    }
+}
+
+/// `{"errcode":0,"errmsg":"ok"}`.
+pub(crate) fn ok() -> Outcome {
+    Ok(br#"{"errcode":0,"errmsg":"ok"}"#.to_vec())
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $code:literal, $text:literal;)*) => {
+        $(pub(crate) const $name: Refusal = Refusal::new($code, $text);)*
+        const CATALOGUE: &[Refusal] = &[$($name),*];
+    };
+}
+
+catalogue! {
+    SYSTEM = -1, "system error";
+    NEWTMPL_NOT_FOUND = 404, "404 not found";
+    NEWTMPL_PARAMETER = 20002, "参数错误";
+    INVALID_CREDENTIAL = 40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r";
+    INVALID_GRANT_TYPE = 40002, "invalid grant_type";
+    INVALID_OPENID = 40003, "invalid openid";
+    INVALID_APPID = 40013, "invalid appid";
+    INVALID_TOKEN = 40014, "invalid access_token";
+    INVALID_TEMPLATE = 40037, "invalid template_id";
+    INVALID_URL_SIZE = 40039, "invalid url size";
+    INVALID_URL = 40066, "invalid url";
+    INVALID_ARGS = 40097, "invalid args";
+    INVALID_INDUSTRY = 40102, "invalid industry id";
+    INVALID_SECRET = 40125, "invalid appsecret";
+    IP_NOT_ALLOWED = 40164, "invalid ip, not in whitelist";
+    DUPLICATE = 40241, "The message is duplicate in 60 seconds";
+    SECRET_FROZEN = 40243, "appsecret is frozen";
+    INVALID_KEYWORDS = 40246, "invalid keyword_name_list";
+    NEED_CATEGORY_TEMPLATE = 40247, "need new category template";
+    MARKETING = 40249, "template message has marketing content";
+    BAD_REQUEST = 40400, "HTTP Bad Request";
+    TOKEN_MISSING = 41001, "access_token missing";
+    APPID_MISSING = 41002, "appid missing";
+    SECRET_MISSING = 41004, "appsecret missing";
+    INVALID_PAGE = 41030, "invalid page";
+    TOKEN_EXPIRED = 42001, "access_token expired";
+    REQUIRE_GET = 43001, "require GET method";
+    REQUIRE_POST = 43002, "require POST method";
+    REQUIRE_SUBSCRIBE = 43004, "require subscribe";
+    BLACKLISTED = 43019, "require remove blacklist";
+    INDUSTRY_TOO_OFTEN = 43100, "change template too frequently";
+    REFUSED_BY_USER = 43101, "user refuse to accept the msg";
+    SUBSCRIBE_BANNED = 43107, "subscribe message is banned";
+    CONCURRENT_SENDS = 43108, "Cannot make concurrent calls to the same OpenID, please try again";
+    TEMPLATE_RESTRICTED = 43116, "template is restricted";
+    TOO_FREQUENT = 43117, "Sending messages to this openid too frequently,please try later";
+    EMPTY_BODY = 44002, "empty post data";
+    TOO_LARGE = 45002, "content size out of limit";
+    DAILY_QUOTA = 45009, "reach max api daily quota limit";
+    MINUTE_QUOTA = 45011, "api minute-quota reach limit, must slower, retry next minute";
+    TOO_MANY_TEMPLATES = 45026, "template num exceeds limit";
+    RETIRED_FORM_MESSAGE = 45103, "This API has been unsupported";
+    RETIRED_UNIFORM = 45109, "This API has been unsupported. For more details, please view https://developers.weixin.qq.com/community/develop/doc/000ae8d6348af08e7030bc2546bc01?blockType=1";
+    SENSITIVE = 45168, "hit sensitive words";
+    DATA_FORMAT = 47001, "data format error";
+    UNICODE_ESCAPES = 47002, "data format error, do NOT use json unicode encode (\\uxxxx\\uxxxx), please use utf8 encoded text!";
+    ARGUMENT_INVALID = 47003, "argument invalid!";
+    UNAUTHORIZED = 48001, "api unauthorized";
+    API_FORBIDDEN = 48004, "api forbidden for irregularities, view detail on mp.weixin.qq.com";
+    CLEAR_QUOTA_USED_UP = 48006, "forbid to clear quota because of reaching the limit";
+    USER_LIMITED = 50002, "user limited";
+    TOKEN_FORBIDDEN = 50004, "get access_token is forbidden";
+    ACCOUNT_FROZEN = 50007, "account is frozen";
+    RID_NOT_FOUND = 76001, "rid not found";
+    RID_MALFORMED = 76002, "rid is error";
+    RID_FOREIGN = 76003, "could not query this rid,no permission";
+    RID_TOO_OLD = 76004, "rid time is error";
+    CGI_PATH_UNKNOWN = 76021, "cgi_path not found, please check";
+    CGI_PATH_FORBIDDEN = 76022, "could not use this cgi_path，no permission";
+    IP_UNCONFIRMED = 89503, "api unauthorized, this ip is waiting for the confirmation of the administrator";
+    NEWTMPL_BAD_INPUT = 200002, "入参错误";
+    NEWTMPL_FULL = 200012, "私有模板数已达上限";
+    NEWTMPL_TID = 200014, "模版 tid 参数错误";
+    NEWTMPL_START = 200016, "start 参数错误";
+    NEWTMPL_LIMIT = 200017, "limit 参数错误";
+    NEWTMPL_IDS_MISSING = 200018, "类目 ids 缺失";
+    NEWTMPL_IDS = 200019, "类目 ids 不合法";
+    NEWTMPL_KEYWORDS = 200020, "关键词列表 kidList 参数错误";
+    NEWTMPL_SCENE = 200021, "场景描述 sceneDesc 参数错误";
+    NEWTMPL_EXISTS = 200022, "相同标题和关键字的模板已存在";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_json_with_the_rid_behind_one_blank() {
+        let refusal = INVALID_OPENID.with_text("a \"quote\"");
+        assert_eq!(
+            String::from_utf8(refusal.body("1-2-3")).unwrap(),
+            r#"{"errcode":40003,"errmsg":"a \"quote\" rid: 1-2-3"}"#
+        );
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let mut codes: Vec<_> = CATALOGUE.iter().map(|known| known.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), CATALOGUE.len());
+        assert_eq!(Refusal::of(45009), DAILY_QUOTA);
+        assert_eq!(Refusal::of(12345).code, 12345);
+    }
+}

@@ -1,0 +1,299 @@
+//! The last calls, bounded in number and size.
+//!
+//! Entries keep raw bytes; secrets are masked when somebody looks.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::clock::rfc3339;
+
+/// Calls kept.
+const CAPACITY: usize = 4096;
+/// Bytes kept of a query, a body, an answer.
+const PART_LIMIT: usize = 4096;
+
+/// The ring of the last calls.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog(Mutex<VecDeque<Entry>>);
+
+/// One finished call as the dispatcher saw it.
+pub(crate) struct Finished<'a> {
+    pub(crate) at: i64,
+    pub(crate) method: &'a http::Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) body: &'a [u8],
+    pub(crate) answer: &'a [u8],
+    /// 0 where the connection was dropped without an answer.
+    pub(crate) status: u16,
+    pub(crate) errcode: i32,
+    pub(crate) rid: Option<&'a str>,
+    pub(crate) elapsed_us: u64,
+    pub(crate) peer: IpAddr,
+    /// Position of the calling account, where a token told it.
+    pub(crate) account: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: i64,
+    method: http::Method,
+    status: u16,
+    errcode: i32,
+    rid: Option<Box<str>>,
+    elapsed_us: u64,
+    peer: IpAddr,
+    account: Option<u32>,
+    /// Path, query, body and answer one behind the other.
+    bytes: Vec<u8>,
+    ends: [usize; 3],
+}
+
+/// One call as `GET /sandbox/v1/requests` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestView {
+    /// When it came, RFC 3339 in UTC.
+    pub at: String,
+    /// HTTP method.
+    pub method: String,
+    /// Path without query.
+    pub path: String,
+    /// Query with secrets masked.
+    pub query: String,
+    /// Body with secrets masked, cut at 4096 bytes.
+    pub body: String,
+    /// HTTP status; 0 where the connection was dropped without an answer.
+    pub status: u16,
+    /// errcode of the answer, 0 for success.
+    pub errcode: i32,
+    /// rid of an error.
+    pub rid: Option<String>,
+    /// Time from the head of the request to the answer, milliseconds.
+    pub elapsed_ms: f64,
+    /// Address of the caller.
+    pub client_ip: IpAddr,
+}
+
+/// What `openapi/rid/get` tells about a call.
+pub(crate) struct Traced {
+    pub(crate) at: i64,
+    pub(crate) account: Option<u32>,
+    pub(crate) elapsed_us: u64,
+    pub(crate) url: String,
+    pub(crate) body: String,
+    pub(crate) answer: String,
+    pub(crate) peer: IpAddr,
+}
+
+impl RequestLog {
+    pub(crate) fn push(&self, call: &Finished<'_>) {
+        let mut ring = self.0.lock();
+        let mut bytes = if ring.len() >= CAPACITY {
+            ring.pop_front()
+                .map(|entry| entry.bytes)
+                .unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        bytes.clear();
+        let mut ends = [0; 3];
+        for (part, end) in [call.path.as_bytes(), call.query.as_bytes(), call.body]
+            .iter()
+            .zip(&mut ends)
+        {
+            bytes.extend_from_slice(&part[..part.len().min(PART_LIMIT)]);
+            *end = bytes.len();
+        }
+        bytes.extend_from_slice(&call.answer[..call.answer.len().min(PART_LIMIT)]);
+        ring.push_back(Entry {
+            at: call.at,
+            method: call.method.clone(),
+            status: call.status,
+            errcode: call.errcode,
+            rid: call.rid.map(Into::into),
+            elapsed_us: call.elapsed_us,
+            peer: call.peer,
+            account: call.account,
+            bytes,
+            ends,
+        });
+    }
+
+    /// The last calls, newest first, of one path or of all.
+    pub(crate) fn list(&self, path: Option<&str>, limit: usize) -> Vec<RequestView> {
+        let ring = self.0.lock();
+        ring.iter()
+            .rev()
+            .filter(|entry| path.is_none_or(|path| entry.part(0) == path.as_bytes()))
+            .take(limit)
+            .map(Entry::view)
+            .collect()
+    }
+
+    /// The call that was answered with that rid.
+    pub(crate) fn trace(&self, rid: &str) -> Option<Traced> {
+        let ring = self.0.lock();
+        let entry = ring
+            .iter()
+            .rev()
+            .find(|entry| entry.rid.as_deref() == Some(rid))?;
+        Some(Traced {
+            at: entry.at,
+            account: entry.account,
+            elapsed_us: entry.elapsed_us,
+            url: format!("{}?{}", entry.text(0), entry.text(1)),
+            body: entry.text(2),
+            answer: entry.text(3),
+            peer: entry.peer,
+        })
+    }
+}
+
+impl Entry {
+    fn part(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        let end = self.ends.get(index).copied().unwrap_or(self.bytes.len());
+        &self.bytes[start..end]
+    }
+
+    fn text(&self, index: usize) -> String {
+        String::from_utf8_lossy(self.part(index)).into_owned()
+    }
+
+    fn view(&self) -> RequestView {
+        RequestView {
+            at: rfc3339(self.at),
+            method: self.method.to_string(),
+            path: self.text(0),
+            query: mask_query(&self.text(1)),
+            body: mask_body(&self.text(2)),
+            status: self.status,
+            errcode: self.errcode,
+            rid: self.rid.as_deref().map(str::to_owned),
+            elapsed_ms: self.elapsed_us as f64 / 1000.0,
+            client_ip: self.peer,
+        }
+    }
+}
+
+const SECRETS: [&str; 3] = ["access_token", "secret", "appsecret"];
+
+/// The first six characters tell values apart and give nothing away.
+fn mask(value: &str) -> String {
+    let shown: String = value
+        .chars()
+        .take(if value.len() > 12 { 6 } else { 0 })
+        .collect();
+    format!("{shown}***")
+}
+
+fn mask_query(query: &str) -> String {
+    let masked: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if SECRETS.contains(&name) => format!("{name}={}", mask(value)),
+            Some(_) | None => pair.to_owned(),
+        })
+        .collect();
+    masked.join("&")
+}
+
+/// Masks `"secret": "…"` wherever it stands, also in bodies that are cut or
+/// are no JSON, and form fields.
+fn mask_body(body: &str) -> String {
+    let mut shown = String::with_capacity(body.len());
+    let mut rest = body;
+    while let Some((at, name)) = SECRETS
+        .iter()
+        .filter_map(|name| rest.find(&format!("\"{name}\"")).map(|at| (at, *name)))
+        .min()
+    {
+        let after = at + name.len() + 2;
+        shown.push_str(&rest[..after]);
+        rest = &rest[after..];
+        let Some(open) = rest.find('"').filter(|open| {
+            rest[..*open]
+                .chars()
+                .all(|c| c == ':' || c.is_ascii_whitespace())
+        }) else {
+            continue;
+        };
+        let value = &rest[open + 1..];
+        let close = value.find('"').unwrap_or(value.len());
+        shown.push_str(&rest[..=open]);
+        shown.push_str(&mask(&value[..close]));
+        rest = &value[close..];
+    }
+    shown.push_str(rest);
+    if body.trim_start().starts_with(['{', '[']) {
+        shown
+    } else {
+        mask_query(&shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call<'a>(path: &'a str, rid: Option<&'a str>) -> Finished<'a> {
+        Finished {
+            at: 0,
+            method: &http::Method::POST,
+            path,
+            query: "access_token=60_abcdefghijklmn&x=1",
+            body: br#"{"appid":"wx1","secret": "0123456789abcdef"}"#,
+            answer: b"{}",
+            status: 200,
+            errcode: 0,
+            rid,
+            elapsed_us: 1500,
+            peer: IpAddr::from([127, 0, 0, 1]),
+            account: Some(0),
+        }
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_newest_first() {
+        let log = RequestLog::default();
+        for _ in 0..CAPACITY {
+            log.push(&call("/old", None));
+        }
+        log.push(&call("/new", Some("r-1")));
+        assert_eq!(log.0.lock().len(), CAPACITY);
+        let all = log.list(None, 2);
+        assert_eq!(
+            [all[0].path.as_str(), all[1].path.as_str()],
+            ["/new", "/old"]
+        );
+        assert_eq!(log.list(Some("/new"), 9).len(), 1);
+        assert!(
+            log.trace("r-1")
+                .unwrap()
+                .url
+                .starts_with("/new?access_token=60_abcdefghijklmn")
+        );
+        assert!(log.trace("r-2").is_none());
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let log = RequestLog::default();
+        log.push(&call("/a", None));
+        let seen = &log.list(None, 1)[0];
+        assert_eq!(seen.query, "access_token=60_abc***&x=1");
+        assert_eq!(seen.body, r#"{"appid":"wx1","secret": "012345***"}"#);
+        assert_eq!(
+            mask_body(r#"{"secret":"abcdefghijklmnopq"#),
+            r#"{"secret":"abcdef***"#
+        );
+        assert_eq!(
+            mask_body("appid=wx1&appsecret=short"),
+            "appid=wx1&appsecret=***"
+        );
+        assert_eq!(mask_body(r#"{"secret":5}"#), r#"{"secret":5}"#);
+    }
+}

@@ -1,0 +1,319 @@
+//! One account: its settings, and the book of everything that changes often.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+
+use super::dedupe::Dedupe;
+use super::quota::{DailyCell, MinuteCell};
+use super::template::Template;
+use super::token::Keyring;
+use crate::ids::bulk;
+use crate::model::{AccountKind, Callback, DuplicateAnswer};
+
+/// Private templates an account may have (page "选用模板").
+pub(crate) const TEMPLATE_LIMIT: usize = 25;
+
+/// What the control API may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) secret: String,
+    pub(crate) original_id: String,
+    pub(crate) open_platform: Option<String>,
+    pub(crate) ip_allowlist: Vec<String>,
+    pub(crate) callback: Option<Callback>,
+    pub(crate) reject_unicode_escapes: bool,
+    pub(crate) duplicate_answer: DuplicateAnswer,
+}
+
+/// One account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// Position in the list of accounts.
+    pub(crate) index: u32,
+    pub(crate) appid: Box<str>,
+    pub(crate) kind: AccountKind,
+    pub(crate) settings: RwLock<Settings>,
+    pub(crate) book: Mutex<Book>,
+}
+
+/// Who a message goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    /// Position in the list of members.
+    Member(usize),
+    /// A bulk person nobody has touched: follows, refuses nothing.
+    Bulk(u32),
+}
+
+/// A person at this account.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) openid: Box<str>,
+    pub(crate) person_id: Option<Arc<str>>,
+    pub(crate) following: bool,
+    pub(crate) blocked: bool,
+    /// Last time they followed, milliseconds.
+    pub(crate) followed_at: i64,
+    pub(crate) grants: IndexMap<Box<str>, Grant>,
+    /// Newest delivery to them; 0 is none.
+    pub(crate) newest: u32,
+}
+
+/// Consent to one template.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// Messages left of one-time consents.
+    pub(crate) count: u32,
+    /// A long-term consent stands.
+    pub(crate) open: bool,
+}
+
+/// People made in bulk and not touched since.
+#[derive(Debug, Default)]
+pub(crate) struct BulkPeople {
+    pub(crate) count: u32,
+    /// Those among them that became members of their own.
+    pub(crate) promoted: u32,
+    /// Newest delivery by number; as long as the highest number that has one.
+    newest: Vec<u32>,
+}
+
+/// What changes with nearly every call.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) templates: IndexMap<Box<str>, Arc<Template>>,
+    pub(crate) members: Vec<Member>,
+    by_openid: HashMap<Box<str>, u32>,
+    pub(crate) bulk: BulkPeople,
+    /// Members that follow; bulk people come on top.
+    pub(crate) following: u64,
+    pub(crate) seen: Dedupe,
+    /// By position of the endpoint in the table of endpoints.
+    pub(crate) daily: Vec<DailyCell>,
+    pub(crate) stable_minute: MinuteCell,
+    /// Month of the last `clear_quota` and how many there were in it.
+    pub(crate) cleared: (i64, u32),
+    pub(crate) industry: Option<Industry>,
+    pub(crate) keyring: Keyring,
+    /// Numbers of the account's deliveries in order.
+    pub(crate) deliveries: Vec<u32>,
+}
+
+/// The account's two industries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Industry {
+    pub(crate) primary: u8,
+    pub(crate) secondary: u8,
+    /// Beijing month of the last change.
+    pub(crate) month: i64,
+}
+
+impl Account {
+    pub(crate) fn new(index: u32, appid: &str, kind: AccountKind, settings: Settings) -> Self {
+        Self {
+            index,
+            appid: appid.into(),
+            kind,
+            settings: RwLock::new(settings),
+            book: Mutex::new(Book::default()),
+        }
+    }
+
+    /// Who the openid is, or `None` for a stranger.
+    pub(crate) fn recipient(&self, book: &Book, openid: &str) -> Option<Recipient> {
+        if let Some(index) = book.by_openid.get(openid) {
+            return Some(Recipient::Member(*index as usize));
+        }
+        if book.bulk.count == 0 {
+            return None;
+        }
+        let index = bulk::index(&self.appid, openid)?;
+        (index < book.bulk.count).then_some(Recipient::Bulk(index))
+    }
+
+    /// Whether the address may fetch tokens.
+    pub(crate) fn allows(&self, peer: IpAddr) -> bool {
+        let settings = self.settings.read();
+        settings.ip_allowlist.is_empty()
+            || settings
+                .ip_allowlist
+                .iter()
+                .any(|rule| ip_matches(rule, peer) == Some(true))
+    }
+}
+
+impl Book {
+    /// A template that exists now.
+    pub(crate) fn template(&self, id: &str) -> Option<&Arc<Template>> {
+        self.templates
+            .get(id)
+            .filter(|template| !template.source.deleted)
+    }
+
+    pub(crate) fn living_templates(&self) -> impl Iterator<Item = &Arc<Template>> {
+        self.templates
+            .values()
+            .filter(|template| !template.source.deleted)
+    }
+
+    /// Adds a person; a bulk person becomes a member of their own and keeps
+    /// what they had.
+    pub(crate) fn add_member(&mut self, appid: &str, openid: &str, person_id: Option<Arc<str>>) {
+        if self.by_openid.contains_key(openid) {
+            return;
+        }
+        let bulk = bulk::index(appid, openid).filter(|index| *index < self.bulk.count);
+        let newest = bulk.map_or(0, |index| self.newest(Recipient::Bulk(index)));
+        if bulk.is_some() {
+            self.bulk.promoted += 1;
+            self.following += 1;
+        }
+        self.by_openid
+            .insert(openid.into(), self.members.len() as u32);
+        self.members.push(Member {
+            openid: openid.into(),
+            person_id,
+            following: bulk.is_some(),
+            blocked: false,
+            followed_at: 0,
+            grants: IndexMap::new(),
+            newest,
+        });
+    }
+
+    pub(crate) fn member_mut(&mut self, openid: &str) -> Option<&mut Member> {
+        let index = *self.by_openid.get(openid)?;
+        self.members.get_mut(index as usize)
+    }
+
+    pub(crate) fn member(&self, openid: &str) -> Option<&Member> {
+        self.members.get(*self.by_openid.get(openid)? as usize)
+    }
+
+    pub(crate) fn set_following(&mut self, openid: &str, following: bool, at: i64) {
+        let Some(member) = self.member_mut(openid) else {
+            return;
+        };
+        let before = std::mem::replace(&mut member.following, following);
+        if following {
+            member.followed_at = at;
+        }
+        match (before, following) {
+            (false, true) => self.following += 1,
+            (true, false) => self.following -= 1,
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// All followers, bulk people included.
+    pub(crate) fn followers(&self) -> u64 {
+        self.following + u64::from(self.bulk.count - self.bulk.promoted)
+    }
+
+    /// Newest delivery to the recipient; 0 is none.
+    pub(crate) fn newest(&self, recipient: Recipient) -> u32 {
+        match recipient {
+            Recipient::Member(index) => self.members.get(index).map_or(0, |member| member.newest),
+            Recipient::Bulk(index) => self.bulk.newest.get(index as usize).copied().unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn set_newest(&mut self, recipient: Recipient, seq: u32) {
+        match recipient {
+            Recipient::Member(index) => {
+                if let Some(member) = self.members.get_mut(index) {
+                    member.newest = seq;
+                }
+            }
+            Recipient::Bulk(index) => {
+                let index = index as usize;
+                if self.bulk.newest.len() <= index {
+                    self.bulk.newest.resize(index + 1, 0);
+                }
+                self.bulk.newest[index] = seq;
+            }
+        }
+    }
+
+    /// Whether the openid is a member of its own (and so not listed as bulk).
+    pub(crate) fn is_member(&self, openid: &str) -> bool {
+        self.by_openid.contains_key(openid)
+    }
+
+    pub(crate) fn member_position(&self, openid: &str) -> Option<usize> {
+        self.by_openid.get(openid).map(|index| *index as usize)
+    }
+
+    /// The counter of an endpoint.
+    pub(crate) fn daily(&mut self, endpoint: usize) -> &mut DailyCell {
+        if self.daily.len() <= endpoint {
+            self.daily.resize(endpoint + 1, DailyCell::default());
+        }
+        &mut self.daily[endpoint]
+    }
+}
+
+/// Whether an address lies in a rule such as `203.0.113.9` or `10.0.0.0/8`;
+/// `None` where the rule is neither.
+pub(crate) fn ip_matches(rule: &str, address: IpAddr) -> Option<bool> {
+    let (base, prefix) = match rule.split_once('/') {
+        Some((base, prefix)) => (base, Some(prefix.parse::<u32>().ok()?)),
+        None => (rule, None),
+    };
+    let base: IpAddr = base.trim().parse().ok()?;
+    let (base, address) = (base.to_canonical(), address.to_canonical());
+    let width = if base.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.unwrap_or(width);
+    if prefix > width {
+        return None;
+    }
+    if base.is_ipv4() != address.is_ipv4() {
+        return Some(false);
+    }
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    let shift = width - prefix;
+    let cut = |ip: IpAddr| bits(ip).checked_shr(shift).unwrap_or(0);
+    Some(cut(base) == cut(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allow_list_rules() {
+        let at = |rule: &str, ip: &str| ip_matches(rule, ip.parse().unwrap());
+        assert_eq!(at("203.0.113.9", "203.0.113.9"), Some(true));
+        assert_eq!(at("203.0.113.9", "::ffff:203.0.113.9"), Some(true));
+        assert_eq!(at("10.0.0.0/8", "10.200.3.4"), Some(true));
+        assert_eq!(at("10.0.0.0/8", "11.0.0.1"), Some(false));
+        assert_eq!(at("0.0.0.0/0", "8.8.8.8"), Some(true));
+        assert_eq!(at("::/0", "2001:db8::1"), Some(true));
+        assert_eq!(at("2001:db8::/32", "2001:db9::1"), Some(false));
+        assert_eq!(at("10.0.0.0/33", "10.0.0.1"), None);
+        assert_eq!(at("office", "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn a_touched_bulk_person_is_counted_once() {
+        let mut book = Book::default();
+        book.bulk.count = 3;
+        book.set_newest(Recipient::Bulk(1), 9);
+        let openid = bulk::openid("wx1", 1);
+        book.add_member("wx1", &openid, None);
+        book.add_member("wx1", &openid, None);
+        assert_eq!(book.followers(), 3);
+        assert_eq!(book.newest(Recipient::Member(0)), 9);
+        book.set_following(&openid, false, 1);
+        book.set_following(&openid, false, 2);
+        assert_eq!(book.followers(), 2);
+    }
+}

@@ -1,0 +1,277 @@
+//! The emulated world: accounts, people, tokens, deliveries.
+//!
+//! Invariant: state changes only through [`World::apply`] and
+//! [`World::deliver`], and only after the line that says so has been written.
+//! Locks are taken in the order people, book of an account, ledger.
+
+pub(crate) mod account;
+pub(crate) mod dedupe;
+pub(crate) mod deliver;
+pub(crate) mod ledger;
+pub(crate) mod people;
+pub(crate) mod quota;
+pub(crate) mod replay;
+pub(crate) mod template;
+pub(crate) mod token;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::SandboxConfig;
+use crate::api::endpoints;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::event::Event;
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::requests::RequestLog;
+use account::{Account, Book, Industry};
+use ledger::Ledger;
+use people::People;
+use template::Template;
+use token::{Token, TokenStore};
+
+/// Everything a running sandbox knows.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: SandboxConfig,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) accounts: RwLock<Accounts>,
+    pub(crate) people: Mutex<People>,
+    pub(crate) tokens: TokenStore,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) faults: Faults,
+    pub(crate) requests: RequestLog,
+    pub(crate) counters: Counters,
+    /// Held while the control API decides and changes: two requests for the
+    /// same person's openid must not make two.
+    pub(crate) control: Mutex<()>,
+    /// Where msgids of this process start.
+    pub(crate) msgid_base: u64,
+}
+
+/// The accounts in order of their making.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    pub(crate) list: Vec<Arc<Account>>,
+    by_appid: HashMap<Box<str>, u32>,
+}
+
+impl Accounts {
+    pub(crate) fn get(&self, appid: &str) -> Option<&Arc<Account>> {
+        self.list.get(*self.by_appid.get(appid)? as usize)
+    }
+
+    /// The open-platform account that [`crate::PersonView::unionid`] belongs
+    /// to: the first one named.
+    pub(crate) fn main_platform(&self) -> Option<String> {
+        self.list
+            .iter()
+            .find_map(|account| account.settings.read().open_platform.clone())
+    }
+}
+
+impl World {
+    pub(crate) fn account(&self, appid: &str) -> Option<Arc<Account>> {
+        self.accounts.read().get(appid).cloned()
+    }
+
+    pub(crate) fn account_at(&self, index: u32) -> Option<Arc<Account>> {
+        self.accounts.read().list.get(index as usize).cloned()
+    }
+
+    /// Writes a change, then applies it. For a change of an account's book that
+    /// is locked already, use [`World::commit_in`].
+    pub(crate) fn commit(&self, event: &Event) -> io::Result<()> {
+        self.ledger.lock().record(event)?;
+        self.apply(event);
+        Ok(())
+    }
+
+    /// Writes and applies a change of a book the caller has locked, so that no
+    /// other change of that account comes between decision and effect.
+    pub(crate) fn commit_in(
+        &self,
+        account: &Account,
+        book: &mut Book,
+        event: &Event,
+    ) -> io::Result<()> {
+        self.ledger.lock().record(event)?;
+        self.apply_in(account, book, event);
+        Ok(())
+    }
+
+    /// Applies a change that is written.
+    pub(crate) fn apply(&self, event: &Event) {
+        match event {
+            Event::Header { .. } => {}
+            Event::Clock { offset_ms } => self.clock.set_offset(*offset_ms),
+            Event::Account {
+                appid,
+                kind,
+                settings,
+            } => {
+                let mut accounts = self.accounts.write();
+                if let Some(account) = accounts.get(appid) {
+                    *account.settings.write() = settings.clone();
+                    return;
+                }
+                let index = accounts.list.len() as u32;
+                let account = Account::new(index, appid, *kind, settings.clone());
+                accounts.list.push(Arc::new(account));
+                accounts.by_appid.insert(appid.as_str().into(), index);
+            }
+            Event::Person {
+                person_id,
+                nickname,
+                unionid,
+            } => {
+                self.people.lock().add(person_id, nickname, unionid);
+            }
+            Event::Member {
+                appid,
+                openid,
+                person_id: Some(person_id),
+            } => {
+                let known = self.people.lock().add_openid(person_id, appid, openid);
+                if let (Some(person_id), Some(account)) = (known, self.account(appid)) {
+                    account
+                        .book
+                        .lock()
+                        .add_member(appid, openid, Some(person_id));
+                }
+            }
+            Event::Template { appid, .. }
+            | Event::TemplateGone { appid, .. }
+            | Event::Member {
+                appid,
+                person_id: None,
+                ..
+            }
+            | Event::Follow { appid, .. }
+            | Event::Block { appid, .. }
+            | Event::Grant { appid, .. }
+            | Event::Token { appid, .. }
+            | Event::Quota { appid, .. }
+            | Event::QuotaLimit { appid, .. }
+            | Event::QuotaCleared { appid, .. }
+            | Event::Industry { appid, .. }
+            | Event::Bulk { appid, .. } => {
+                if let Some(account) = self.account(appid) {
+                    let mut book = account.book.lock();
+                    self.apply_in(&account, &mut book, event);
+                }
+            }
+        }
+    }
+
+    /// The part of [`World::apply`] that concerns one book.
+    fn apply_in(&self, account: &Account, book: &mut Book, event: &Event) {
+        match event {
+            Event::Template { template, .. } => {
+                let template = Template::new(template.clone());
+                let id = template.source.template_id.as_str().into();
+                book.templates.insert(id, Arc::new(template));
+            }
+            Event::TemplateGone { template_id, .. } => {
+                if let Some(template) = book.templates.get_mut(template_id.as_str()) {
+                    let mut source = template.source.clone();
+                    source.deleted = true;
+                    *template = Arc::new(Template::new(source));
+                }
+            }
+            Event::Member { openid, .. } => book.add_member(&account.appid, openid, None),
+            Event::Follow {
+                openid,
+                following,
+                at,
+                ..
+            } => {
+                book.set_following(openid, *following, *at);
+            }
+            Event::Block {
+                openid, blocked, ..
+            } => {
+                if let Some(member) = book.member_mut(openid) {
+                    member.blocked = *blocked;
+                }
+            }
+            Event::Grant {
+                openid,
+                template_id,
+                count,
+                open,
+                ..
+            } => {
+                if let Some(member) = book.member_mut(openid) {
+                    let grant = account::Grant {
+                        count: *count,
+                        open: *open,
+                    };
+                    member.grants.insert(template_id.as_str().into(), grant);
+                }
+            }
+            Event::Token {
+                family,
+                token,
+                issued_at,
+                expires_at,
+                forced,
+                ..
+            } => {
+                let token = Token::new(
+                    token,
+                    account.index,
+                    *family,
+                    *issued_at,
+                    *expires_at,
+                    *forced,
+                );
+                book.keyring.adopt(token, &self.tokens);
+            }
+            Event::Quota {
+                path,
+                day,
+                used,
+                exact,
+                ..
+            } => {
+                if let Some(endpoint) = endpoints::find(path) {
+                    book.daily(endpoint).restore(*day, *used, *exact);
+                }
+            }
+            Event::QuotaLimit { path, limit, .. } => {
+                if let Some(endpoint) = endpoints::find(path) {
+                    book.daily(endpoint).limit = Some(*limit);
+                }
+            }
+            Event::QuotaCleared { month, times, .. } => {
+                book.cleared = (*month, *times);
+                for cell in &mut book.daily {
+                    cell.used = 0;
+                }
+            }
+            Event::Industry {
+                primary,
+                secondary,
+                month,
+                ..
+            } => {
+                book.industry = Some(Industry {
+                    primary: *primary,
+                    secondary: *secondary,
+                    month: *month,
+                });
+            }
+            Event::Bulk { count, .. } => book.bulk.count = *count,
+            Event::Header { .. }
+            | Event::Clock { .. }
+            | Event::Account { .. }
+            | Event::Person { .. } => {}
+        }
+    }
+}

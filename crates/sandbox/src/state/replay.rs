@@ -1,0 +1,230 @@
+//! Opening a journal, and writing it anew when most of it is history.
+
+use std::path::Path;
+
+use super::World;
+use super::account::Account;
+use super::deliver::is_delivery;
+use super::ledger::Ledger;
+use crate::api::endpoints;
+use crate::event::{Event, FORMAT};
+use crate::journal::{Journal, LineError, OpenError, line};
+
+impl World {
+    /// Replays the journal of the directory into this (empty) world, keeps it
+    /// open for writing, and rewrites it when more than `rewrite_above` bytes
+    /// of it are lines a rewrite could shorten.
+    pub(crate) fn load(&self, dir: &Path, rewrite_above: u64) -> Result<(), OpenError> {
+        let mut state_bytes = 0;
+        let journal = Journal::open(dir, |line, at| {
+            if is_delivery(line) {
+                return self.restore_delivery(line, at);
+            }
+            state_bytes += line.len() as u64;
+            self.restore_event(line)
+        })?;
+        let mut ledger = self.ledger.lock();
+        ledger.journal = journal;
+        ledger.state_bytes = state_bytes;
+        if state_bytes > rewrite_above {
+            self.rewrite(&mut ledger, dir)?;
+        }
+        Ok(())
+    }
+
+    fn restore_event(&self, line: &[u8]) -> Result<(), LineError> {
+        let event: Event =
+            serde_json::from_slice(line).map_err(|error| LineError::Damaged(error.to_string()))?;
+        if let Event::Header { version } = event
+            && version > FORMAT
+        {
+            return Err(LineError::TooNew(version));
+        }
+        self.apply(&event);
+        Ok(())
+    }
+
+    /// Writes accounts, templates and people first, then the deliveries as
+    /// they are, then what counters stand at now: replaying deliveries moves
+    /// counters, so their final values must come last.
+    fn rewrite(&self, ledger: &mut Ledger, dir: &Path) -> Result<(), OpenError> {
+        let mut rewrite = Journal::begin_rewrite(dir)?;
+        let accounts = self.accounts.read().list.clone();
+        let mut state_bytes = 0;
+        let mut push = |rewrite: &mut crate::journal::Rewrite, event: &Event| {
+            let line = line(event);
+            state_bytes += line.len() as u64;
+            rewrite.push(&line)
+        };
+        for account in &accounts {
+            for event in definitions(account) {
+                push(&mut rewrite, &event)?;
+            }
+        }
+        for event in self.people_events() {
+            push(&mut rewrite, &event)?;
+        }
+        for account in &accounts {
+            for event in members(account) {
+                push(&mut rewrite, &event)?;
+            }
+        }
+        let mut places = Vec::with_capacity(ledger.count() as usize);
+        for seq in 1..=ledger.count() {
+            let Some(entry) = ledger.entry(seq) else {
+                break;
+            };
+            let line = ledger.place(entry).read().map_err(|source| OpenError::Io {
+                path: dir.to_owned(),
+                source,
+            })?;
+            places.push(rewrite.push(&line)?);
+        }
+        for account in &accounts {
+            for event in counters(account) {
+                push(&mut rewrite, &event)?;
+            }
+        }
+        push(
+            &mut rewrite,
+            &Event::Clock {
+                offset_ms: self.clock.offset_ms(),
+            },
+        )?;
+        ledger.journal.replace(dir, rewrite)?;
+        ledger.relocate(&places);
+        ledger.state_bytes = state_bytes;
+        Ok(())
+    }
+
+    fn people_events(&self) -> Vec<Event> {
+        let people = self.people.lock();
+        let mut events = Vec::new();
+        for person in &people.list {
+            events.push(Event::Person {
+                person_id: person.id.to_string(),
+                nickname: person.nickname.to_string(),
+                unionid: person.unionid.to_string(),
+            });
+        }
+        events
+    }
+}
+
+fn definitions(account: &Account) -> Vec<Event> {
+    let appid = account.appid.to_string();
+    let book = account.book.lock();
+    let mut events = vec![Event::Account {
+        appid: appid.clone(),
+        kind: account.kind,
+        settings: account.settings.read().clone(),
+    }];
+    events.extend(book.templates.values().map(|template| Event::Template {
+        appid: appid.clone(),
+        template: template.source.clone(),
+    }));
+    if book.bulk.count > 0 {
+        events.push(Event::Bulk {
+            appid,
+            count: book.bulk.count,
+        });
+    }
+    events
+}
+
+fn members(account: &Account) -> Vec<Event> {
+    let appid = account.appid.to_string();
+    let book = account.book.lock();
+    let mut events = Vec::new();
+    for member in &book.members {
+        let openid = member.openid.to_string();
+        let person_id = member.person_id.as_deref().map(str::to_owned);
+        events.push(Event::Member {
+            appid: appid.clone(),
+            openid: openid.clone(),
+            person_id,
+        });
+        let follow = |following| Event::Follow {
+            appid: appid.clone(),
+            openid: openid.clone(),
+            following,
+            at: member.followed_at,
+        };
+        if member.following || member.followed_at != 0 {
+            events.push(follow(true));
+        }
+        if !member.following {
+            events.push(follow(false));
+        }
+        if member.blocked {
+            events.push(Event::Block {
+                appid: appid.clone(),
+                openid,
+                blocked: true,
+            });
+        }
+    }
+    events
+}
+
+fn counters(account: &Account) -> Vec<Event> {
+    let appid = account.appid.to_string();
+    let book = account.book.lock();
+    let mut events = Vec::new();
+    for member in &book.members {
+        for (template_id, grant) in &member.grants {
+            events.push(Event::Grant {
+                appid: appid.clone(),
+                openid: member.openid.to_string(),
+                template_id: template_id.to_string(),
+                count: grant.count,
+                open: grant.open,
+            });
+        }
+    }
+    for token in book.keyring.living() {
+        events.push(Event::Token {
+            appid: appid.clone(),
+            family: token.family,
+            token: token.text.to_string(),
+            issued_at: token.issued_at,
+            expires_at: token.expires_at(),
+            forced: token.forced,
+        });
+    }
+    if book.cleared.1 > 0 {
+        let (month, times) = book.cleared;
+        events.push(Event::QuotaCleared {
+            appid: appid.clone(),
+            month,
+            times,
+        });
+    }
+    for (endpoint, cell) in book.daily.iter().enumerate() {
+        let path = endpoints::ENDPOINTS[endpoint].path.to_owned();
+        if let Some(limit) = cell.limit {
+            events.push(Event::QuotaLimit {
+                appid: appid.clone(),
+                path: path.clone(),
+                limit,
+            });
+        }
+        let (day, used) = (cell.day, cell.used);
+        events.push(Event::Quota {
+            appid: appid.clone(),
+            path,
+            day,
+            used,
+            exact: true,
+        });
+    }
+    if let Some(industry) = book.industry {
+        events.push(Event::Industry {
+            appid,
+            primary: industry.primary,
+            secondary: industry.secondary,
+            month: industry.month,
+        });
+    }
+    events
+}

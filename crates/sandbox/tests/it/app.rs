@@ -1,0 +1,214 @@
+//! A served sandbox and a byte-level client.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+use hongyan_sandbox::{
+    AccountKind, AccountView, Action, ClockBase, MessageKind, NewAccount, NewTemplate, PersonView,
+    Sandbox, SandboxConfig, Subscription, TemplateView,
+};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// 2026-01-05 12:00 in Beijing.
+pub(crate) const START_MS: i64 = 1_767_585_600_000;
+
+pub(crate) struct App {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) address: SocketAddr,
+    runtime: Option<Runtime>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// One parsed answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn errcode(&self) -> i64 {
+        self.json()
+            .get("errcode")
+            .and_then(Value::as_i64)
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        Self::with(SandboxConfig::default())
+    }
+
+    pub(crate) fn on(dir: &Path) -> Self {
+        Self::with(SandboxConfig {
+            data_dir: Some(dir.to_owned()),
+            ..SandboxConfig::default()
+        })
+    }
+
+    /// Always on the manual clock and a fixed seed.
+    pub(crate) fn with(config: SandboxConfig) -> Self {
+        let clock = ClockBase::Manual(START_MS);
+        let sandbox = Sandbox::open(SandboxConfig {
+            clock,
+            seed: Some(1),
+            ..config
+        })
+        .unwrap();
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = sandbox.clone();
+        runtime.spawn(async move {
+            served
+                .serve(listener, async { drop(stopped.await) })
+                .await
+                .unwrap();
+        });
+        Self {
+            sandbox,
+            address,
+            runtime: Some(runtime),
+            stop: Some(stop),
+        }
+    }
+
+    pub(crate) fn account(&self, kind: AccountKind) -> AccountView {
+        self.sandbox.add_account(NewAccount::new(kind)).unwrap()
+    }
+
+    pub(crate) fn template(&self, account: &AccountView, content: &str) -> TemplateView {
+        let kind = match account.kind {
+            AccountKind::OfficialAccount => MessageKind::Template,
+            AccountKind::MiniProgram => MessageKind::Subscribe,
+        };
+        let new = NewTemplate::new(kind, "订单通知", content);
+        self.sandbox.add_template(&account.appid, new).unwrap()
+    }
+
+    pub(crate) fn long_term(&self, account: &AccountView) -> TemplateView {
+        let mut new = NewTemplate::new(MessageKind::Subscribe, "到站", "线路:{{thing1.DATA}}");
+        new.subscription = Some(Subscription::LongTerm);
+        self.sandbox.add_template(&account.appid, new).unwrap()
+    }
+
+    /// A person who follows the account, with their openid.
+    pub(crate) fn follower(&self, account: &AccountView) -> (PersonView, String) {
+        let person = self.sandbox.add_person("小明").unwrap();
+        let openid = self
+            .sandbox
+            .follow(&person.person_id, &account.appid)
+            .unwrap();
+        (person, openid)
+    }
+
+    pub(crate) fn act(&self, person: &PersonView, account: &AccountView, action: &Action) {
+        self.sandbox
+            .act(&person.person_id, &account.appid, action)
+            .unwrap();
+    }
+
+    pub(crate) fn token(&self, account: &AccountView) -> String {
+        let path = format!(
+            "/cgi-bin/token?grant_type=client_credential&appid={}&secret={}",
+            account.appid, account.secret
+        );
+        self.get(&path).json()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, None).unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call("POST", path, Some(&body.to_string())).unwrap()
+    }
+
+    /// A control call below `/sandbox/v1`.
+    pub(crate) fn control(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let path = format!("/sandbox/v1{path}");
+        self.call(method, &path, Some(&body.to_string())).unwrap()
+    }
+
+    /// `None` where the connection closed without a byte.
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&str>) -> Option<Answer> {
+        let length = body.map(|body| format!("Content-Length: {}\r\n", body.len()));
+        self.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n{}",
+            self.address,
+            length.unwrap_or_default(),
+            body.unwrap_or_default()
+        ))
+    }
+
+    pub(crate) fn raw(&self, request: &str) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        // A reset after the last byte is as good as an orderly end.
+        let _ = stream.read_to_end(&mut bytes);
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let mut answer = Answer {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = unchunk(body);
+        }
+        Some(answer)
+    }
+}
+
+fn unchunk(mut rest: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&after[..size]);
+        rest = &after[size + 2..];
+    }
+    whole
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The body of a template message with one keyword.
+pub(crate) fn message(openid: &str, template: &TemplateView, key: &str, value: &str) -> Value {
+    json!({
+        "touser": openid,
+        "template_id": template.template_id,
+        "url": "https://example.com/o/1",
+        "data": { key: { "value": value } },
+    })
+}

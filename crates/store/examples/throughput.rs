@@ -1,0 +1,255 @@
+//! How fast the store takes messages in and hands them out, on this machine.
+//!
+//! `cargo run --profile quick -p hongyan-store --example throughput -- [directory] [old messages]`
+#![expect(
+    clippy::print_stdout,
+    reason = "a program that reports on standard output"
+)]
+#![expect(clippy::unwrap_used, reason = "a measurement that fails has no result")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hongyan_domain::account::{AccountKind, AccountSettings, TokenMode};
+use hongyan_domain::clock::{Clock, SystemClock};
+use hongyan_domain::delivery::{Attempt, Decision, History, Outcome, Settlement};
+use hongyan_domain::message::{
+    Content, Message, OnUnknown, Priority, State, TemplateContent, Value,
+};
+use hongyan_domain::port::{AccountStore, MessageFilter, MessageStore, NewBatch, Page, QueueStore};
+use hongyan_domain::{AccountId, MessageId};
+use hongyan_store::{OpenOptions, Seal, SqliteStore};
+use hongyan_wechat::{AppSecret, MsgId};
+
+const SINGLES: usize = 100_000;
+const CALLERS: usize = 64;
+const BATCHED: usize = 300_000;
+const CLAIM: usize = 500;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let directory = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let old: usize = arguments.next().map_or(0, |text| text.parse().unwrap());
+    let directory = tempfile::tempdir_in(directory).unwrap();
+    let path = directory.path().join("hongyan.db");
+    let store = Arc::new(open(&path));
+    let account = store.add_account(&settings(), None).await.unwrap().id;
+
+    for _ in 0..old.div_ceil(100_000) {
+        batches(&store, account, 100_000).await;
+        drain(&store, account, 2).await;
+    }
+    if old > 0 {
+        println!(
+            "{old} old messages, {} MiB",
+            std::fs::metadata(&path).unwrap().len() >> 20
+        );
+    }
+
+    let begin = Instant::now();
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let store = Arc::clone(&store);
+        callers.spawn(async move {
+            for _ in 0..SINGLES / CALLERS {
+                let batch = NewBatch {
+                    messages: vec![message(account)],
+                    idempotency: None,
+                };
+                store.accept(batch).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    report("accept, one each, 64 at a time", SINGLES, begin);
+
+    let begin = Instant::now();
+    batches(&store, account, BATCHED).await;
+    report("accept, 1000 each, 2 at a time", BATCHED, begin);
+
+    let begin = Instant::now();
+    let settled = drain(&store, account, 1).await;
+    report(
+        "claim + settle, 500 each, one after the other",
+        settled,
+        begin,
+    );
+
+    batches(&store, account, BATCHED).await;
+    let begin = Instant::now();
+    let settled = drain(&store, account, 4).await;
+    report("claim + settle, 500 each, 4 at a time", settled, begin);
+
+    let begin = Instant::now();
+    let unknown = MessageFilter {
+        openid: Some("oNobody".parse().unwrap()),
+        ..MessageFilter::default()
+    };
+    let found = store
+        .deliveries(
+            &unknown,
+            Page {
+                limit: 50,
+                after: None,
+            },
+        )
+        .await
+        .unwrap();
+    println!(
+        "search for somebody unknown: {} in {:?}",
+        found.len(),
+        begin.elapsed()
+    );
+    let begin = Instant::now();
+    let page = Page {
+        limit: 50,
+        after: None,
+    };
+    let newest = store
+        .deliveries(&MessageFilter::default(), page)
+        .await
+        .unwrap();
+    println!("the newest: {} in {:?}", newest.len(), begin.elapsed());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let memory = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap_or_default();
+    println!(
+        "{} MiB on disk, {memory}",
+        std::fs::metadata(&path).unwrap().len() >> 20
+    );
+}
+
+fn open(path: &std::path::Path) -> SqliteStore {
+    let options = OpenOptions {
+        exclusive: true,
+        create: true,
+        clock: Arc::new(SystemClock),
+        seal: Seal::new(&[1; 32]),
+    };
+    SqliteStore::open(path, options).unwrap()
+}
+
+fn report(what: &str, count: usize, begin: Instant) {
+    println!(
+        "{what}: {:.0}/s",
+        count as f64 / begin.elapsed().as_secs_f64()
+    );
+}
+
+async fn batches(store: &Arc<SqliteStore>, account: AccountId, count: usize) {
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let store = Arc::clone(store);
+        callers.spawn(async move {
+            for _ in 0..count / 2000 {
+                let messages = (0..1000).map(|_| message(account)).collect();
+                store
+                    .accept(NewBatch {
+                        messages,
+                        idempotency: None,
+                    })
+                    .await
+                    .unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+}
+
+async fn drain(store: &Arc<SqliteStore>, account: AccountId, workers: usize) -> usize {
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..workers {
+        let store = Arc::clone(store);
+        tasks.spawn(async move {
+            let mut settled = 0;
+            loop {
+                let batch = store
+                    .claim(account, CLAIM, Duration::from_secs(60))
+                    .await
+                    .unwrap();
+                if batch.claimed.is_empty() {
+                    return settled;
+                }
+                settled += batch.claimed.len();
+                let now = SystemClock.now();
+                let took = Outcome::Accepted {
+                    msgid: Some(MsgId(1)),
+                };
+                let settlements = batch
+                    .claimed
+                    .into_iter()
+                    .map(|claimed| Settlement {
+                        message: claimed.message.id,
+                        lease_token: claimed.lease.token,
+                        attempts: vec![Attempt::new(now, &took, Duration::from_millis(50))],
+                        decision: Decision::Settle {
+                            state: State::Accepted,
+                            msgid: Some(MsgId(1)),
+                        },
+                        history: History::default(),
+                        at: now,
+                    })
+                    .collect();
+                store.settle(settlements).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await.into_iter().sum()
+}
+
+fn settings() -> AccountSettings {
+    AccountSettings {
+        name: "measured".parse().unwrap(),
+        kind: AccountKind::OfficialAccount,
+        appid: "wx0123456789abcdef".parse().unwrap(),
+        secret: AppSecret::new("0123456789abcdef0123456789abcdef"),
+        original_id: None,
+        token_mode: TokenMode::Stable,
+        callback: None,
+        rate_per_second: None,
+        max_in_flight: 256,
+        disabled: false,
+    }
+}
+
+fn message(account: AccountId) -> Message {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).unwrap();
+    let now = SystemClock.now();
+    let (id, person) = random.split_first_chunk::<10>().unwrap();
+    let data = [
+        ("thing1", "包裹已发出"),
+        ("time2", "2026-11-20 10:00"),
+        ("amount3", "¥128.00"),
+    ];
+    Message {
+        id: MessageId::new(now, *id),
+        account,
+        to: format!("o{}", hex::encode(person)).parse().unwrap(),
+        content: Content::Template(TemplateContent {
+            template_id: "Zk3vQ7pXn2LwE9sTb5RhYc1UaJd8Mf0GiO6tKx4NqBo"
+                .parse()
+                .unwrap(),
+            data: data
+                .into_iter()
+                .map(|(key, text)| (key.to_owned(), Value::from(text)))
+                .collect(),
+            url: Some("https://shop.example/orders/42".to_owned()),
+            miniprogram: None,
+        }),
+        priority: Priority::Normal,
+        on_unknown: OnUnknown::Keep,
+        send_at: None,
+        expires_at: None,
+        reference: None,
+        metadata: None,
+        created_at: now,
+        created_by: None,
+    }
+}

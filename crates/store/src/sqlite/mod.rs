@@ -1,0 +1,162 @@
+//! The store on SQLite: one file, no server.
+//!
+//! One thread writes, a few read (see ADR 0002). Writing callers share
+//! transactions and flushes; readers see the last commit and are in nobody's
+//! way. `synchronous=FULL` in WAL mode: what was acknowledged survives the loss
+//! of power.
+
+mod accounts;
+mod credentials;
+mod fault;
+mod idempotency;
+mod keys;
+mod messages;
+mod open;
+mod purge;
+mod queue;
+mod reader;
+mod row;
+mod search;
+mod settle;
+mod templates;
+mod term;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use hongyan_domain::clock::Clock;
+use hongyan_domain::port::StoreError;
+use rusqlite::{Connection, OptionalExtension};
+
+use self::fault::Outcome;
+use self::purge::Purge;
+use self::reader::Readers;
+use self::row::millis;
+use self::writer::Writer;
+use crate::error::OpenError;
+use crate::seal::Seal;
+
+/// Threads that read beside a gateway's writer; a visitor gets one.
+const READERS: usize = 4;
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Whether to be the one gateway on this file: takes the lock
+    /// `<file>.lock` and holds it. A visitor, such as a command that makes a
+    /// key, leaves this out and may come while a gateway runs.
+    pub exclusive: bool,
+    /// Whether to make the database if there is none.
+    pub create: bool,
+    /// Tells what is due and when leases end.
+    pub clock: Arc<dyn Clock>,
+    /// Seals the secrets.
+    pub seal: Seal,
+}
+
+/// The store in an SQLite file.
+///
+/// Dropping it lets the writes that wait finish, closes the file and gives the
+/// lock back.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Fields are dropped in this order: the writer is the last to close the
+    // file, the lock is given back after that.
+    readers: Readers,
+    writer: Writer,
+    purge: Purge,
+    clock: Arc<dyn Clock>,
+    seal: Seal,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, makes it if that is allowed, and brings its
+    /// schema up to date. Blocks; opening a large database takes no longer than
+    /// a small one.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is then as it was before.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        let OpenOptions {
+            exclusive,
+            create,
+            clock,
+            seal,
+        } = options;
+        let readers = if exclusive { READERS } else { 1 };
+        let opened = open::open(path, exclusive, create, readers, &seal)?;
+        let unavailable = |reason: String| OpenError::Unavailable {
+            path: path.to_owned(),
+            reason,
+        };
+        let purge = Purge::default();
+        if exclusive
+            && has_removed_accounts(&opened.writer).map_err(|e| unavailable(e.to_string()))?
+        {
+            purge.order();
+        }
+        let readers = Readers::start(opened.readers).map_err(|e| unavailable(e.to_string()))?;
+        let writer =
+            Writer::start(opened.writer, purge.clone()).map_err(|e| unavailable(e.to_string()))?;
+        Ok(Self {
+            readers,
+            writer,
+            purge,
+            clock,
+            seal,
+            _lock: opened.lock,
+        })
+    }
+
+    /// Whether the database takes writes at this moment; writes a few bytes to
+    /// find out. For health checks.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let now = millis(self.clock.now());
+        self.write(1, move |db| {
+            db.prepare_cached(
+                "-- store.ping\nINSERT OR REPLACE INTO meta (name, value) VALUES ('pinged_at', ?1)",
+            )?
+            .execute([now.to_be_bytes()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets the writes that wait finish and closes the file for writing. Every
+    /// later write is refused as unavailable. Dropping the store does the same.
+    pub async fn shutdown(&self) {
+        self.writer.stop().await;
+    }
+
+    async fn write<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer.run(rows, work).await
+    }
+
+    async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.ask(question).await
+    }
+}
+
+fn has_removed_accounts(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row(
+        "-- store.removed\nSELECT 1 FROM removed_account LIMIT 1",
+        [],
+        |_| Ok(()),
+    )
+    .optional()
+    .map(|found| found.is_some())
+}

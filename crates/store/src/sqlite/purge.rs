@@ -1,0 +1,72 @@
+//! Clearing away the messages of removed accounts. An account can have millions;
+//! removing it makes them invisible at once, and the writer deletes them when it
+//! has nothing else to do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Outcome;
+use super::term::{self, Field};
+
+/// Messages deleted in one step, which takes a few milliseconds.
+const STEP: i64 = 200;
+
+/// Whether there is something to clear away.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Purge(Arc<AtomicBool>);
+
+impl Purge {
+    pub(super) fn is_due(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn order(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Until it is ordered again or the database is opened again.
+    pub(super) fn put_off(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Deletes some messages of one removed account; notes when none are left.
+pub(super) fn step(db: &Connection, purge: &Purge) -> Outcome<()> {
+    let account: Option<i64> = db
+        .prepare_cached("-- purge.account\nSELECT id FROM removed_account LIMIT 1")?
+        .query_one([], |row| row.get(0))
+        .optional()?;
+    let Some(account) = account else {
+        purge.put_off();
+        return Ok(());
+    };
+    let mut messages = db.prepare_cached(
+        "-- purge.messages\n\
+         SELECT seq, openid, reference FROM message WHERE account = ?1 LIMIT ?2",
+    )?;
+    let messages = messages
+        .query_map(params![account, STEP], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<Result<Vec<(i64, String, Option<String>)>, _>>()?;
+    if messages.is_empty() {
+        db.prepare_cached("-- purge.done\nDELETE FROM removed_account WHERE id = ?1")?
+            .execute([account])?;
+    }
+    for (seq, openid, reference) in messages {
+        for table in [
+            "-- purge.attempts\nDELETE FROM attempt WHERE seq = ?1",
+            "-- purge.outcome\nDELETE FROM outcome WHERE seq = ?1",
+            "-- purge.message\nDELETE FROM message WHERE seq = ?1",
+        ] {
+            db.prepare_cached(table)?.execute([seq])?;
+        }
+        term::forget(db, seq, Field::OpenId, &openid)?;
+        if let Some(reference) = reference {
+            term::forget(db, seq, Field::Reference, &reference)?;
+        }
+    }
+    Ok(())
+}

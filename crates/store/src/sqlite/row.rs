@@ -1,0 +1,290 @@
+//! Values as columns hold them, and rows as messages.
+
+use hongyan_domain::account::{AccountKind, TokenMode};
+use hongyan_domain::clock::from_millisecond;
+use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind, Receipt};
+use hongyan_domain::message::{Kind, Message, OnUnknown, Priority, State};
+use hongyan_domain::template::Subscription;
+use hongyan_domain::{AccountId, KeyId, MessageId};
+use hongyan_wechat::MsgId;
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::fault::{Fault, Outcome};
+
+pub(super) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+pub(super) fn optional_millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(millis)
+}
+
+fn optional_time(millis: Option<i64>) -> Option<Timestamp> {
+    millis.map(from_millisecond)
+}
+
+/// A number of ours that fits, or the largest that does.
+pub(super) fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) fn kind_code(kind: Kind) -> i64 {
+    match kind {
+        Kind::Template => 1,
+        Kind::Subscribe => 2,
+    }
+}
+
+pub(super) fn kind(code: i64) -> Outcome<Kind> {
+    read(Kind::ALL, kind_code, code, "kind of message")
+}
+
+pub(super) fn account_kind_code(kind: AccountKind) -> i64 {
+    match kind {
+        AccountKind::OfficialAccount => 1,
+        AccountKind::MiniProgram => 2,
+    }
+}
+
+pub(super) fn account_kind(code: i64) -> Outcome<AccountKind> {
+    let all = [AccountKind::OfficialAccount, AccountKind::MiniProgram];
+    read(all, account_kind_code, code, "kind of account")
+}
+
+pub(super) fn token_mode_code(mode: TokenMode) -> i64 {
+    match mode {
+        TokenMode::Stable => 1,
+        TokenMode::Classic => 2,
+    }
+}
+
+pub(super) fn token_mode(code: i64) -> Outcome<TokenMode> {
+    read(
+        [TokenMode::Stable, TokenMode::Classic],
+        token_mode_code,
+        code,
+        "token mode",
+    )
+}
+
+/// WeChat's own numbers.
+pub(super) fn subscription_code(subscription: Subscription) -> i64 {
+    match subscription {
+        Subscription::OneTime => 2,
+        Subscription::LongTerm => 3,
+    }
+}
+
+pub(super) fn subscription(code: i64) -> Outcome<Subscription> {
+    let all = [Subscription::OneTime, Subscription::LongTerm];
+    read(all, subscription_code, code, "subscription")
+}
+
+pub(super) fn on_unknown_code(choice: OnUnknown) -> i64 {
+    match choice {
+        OnUnknown::Keep => 0,
+        OnUnknown::Resend => 1,
+    }
+}
+
+fn on_unknown(code: i64) -> Outcome<OnUnknown> {
+    read(
+        [OnUnknown::Keep, OnUnknown::Resend],
+        on_unknown_code,
+        code,
+        "choice for unknown outcomes",
+    )
+}
+
+pub(super) fn priority(band: i64) -> Outcome<Priority> {
+    read(
+        Priority::ALL,
+        |priority| priority.band().into(),
+        band,
+        "priority",
+    )
+}
+
+pub(super) fn state(code: i64) -> Outcome<State> {
+    read(State::ALL, |state| state.code().into(), code, "state")
+}
+
+fn outcome_kind(code: i64) -> Outcome<OutcomeKind> {
+    read(OutcomeKind::ALL, |kind| kind.code().into(), code, "outcome")
+}
+
+fn read<T: Copy>(
+    all: impl IntoIterator<Item = T>,
+    code_of: impl Fn(T) -> i64,
+    code: i64,
+    what: &str,
+) -> Outcome<T> {
+    all.into_iter()
+        .find(|&one| code_of(one) == code)
+        .ok_or_else(|| Fault::corrupt(format!("{code} is not the number of a {what}")))
+}
+
+/// The columns `MessageRow::read` expects, first in a query over `message m`.
+macro_rules! message_columns {
+    () => {
+        "m.id, m.account, m.created_at, m.openid, m.reference, m.priority, m.on_unknown, \
+         m.send_at, m.expires_at, m.created_by, m.content, m.metadata"
+    };
+}
+pub(super) use message_columns;
+
+/// How many columns that are.
+const MESSAGE_COLUMNS: usize = 12;
+
+/// A row of `message`, not yet understood: that costs time which the writing
+/// thread does not have.
+#[derive(Debug)]
+pub(super) struct MessageRow {
+    pub(super) id: MessageId,
+    account: i64,
+    created_at: i64,
+    openid: String,
+    reference: Option<String>,
+    priority: i64,
+    on_unknown: i64,
+    send_at: Option<i64>,
+    expires_at: Option<i64>,
+    created_by: Option<[u8; 16]>,
+    content: String,
+    metadata: Option<String>,
+}
+
+impl MessageRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: MessageId::from_bytes(row.get(0)?),
+            account: row.get(1)?,
+            created_at: row.get(2)?,
+            openid: row.get(3)?,
+            reference: row.get(4)?,
+            priority: row.get(5)?,
+            on_unknown: row.get(6)?,
+            send_at: row.get(7)?,
+            expires_at: row.get(8)?,
+            created_by: row.get(9)?,
+            content: row.get(10)?,
+            metadata: row.get(11)?,
+        })
+    }
+
+    pub(super) fn into_message(self) -> Outcome<Message> {
+        Ok(Message {
+            id: self.id,
+            account: AccountId(self.account),
+            to: self.openid.parse()?,
+            content: serde_json::from_str(&self.content)?,
+            priority: priority(self.priority)?,
+            on_unknown: on_unknown(self.on_unknown)?,
+            send_at: optional_time(self.send_at),
+            expires_at: optional_time(self.expires_at),
+            reference: self.reference,
+            metadata: self.metadata,
+            created_at: from_millisecond(self.created_at),
+            created_by: self.created_by.map(KeyId::from_bytes),
+        })
+    }
+}
+
+/// The columns `delivery` expects, first in a query over `message m` with
+/// `work w` and `outcome o`.
+macro_rules! delivery_columns {
+    () => {
+        concat!(
+            $crate::sqlite::row::message_columns!(),
+            ", w.due_at, w.claimed_at, w.attempt_count, w.last_errcode, \
+             o.state, o.attempt_count, o.last_errcode, o.wechat_msgid, o.settled_at, \
+             o.receipt_status, o.receipt_at, m.seq, m.kind"
+        )
+    };
+}
+pub(super) use delivery_columns;
+
+/// Where in `delivery_columns` these stand.
+pub(super) mod at {
+    pub(in crate::sqlite) const ACCOUNT: usize = 1;
+    pub(in crate::sqlite) const CREATED_AT: usize = 2;
+    pub(in crate::sqlite) const OPENID: usize = 3;
+    pub(in crate::sqlite) const REFERENCE: usize = 4;
+    pub(in crate::sqlite) const WORK_ERRCODE: usize = super::MESSAGE_COLUMNS + 3;
+    pub(in crate::sqlite) const STATE: usize = super::MESSAGE_COLUMNS + 4;
+    pub(in crate::sqlite) const OUTCOME_ERRCODE: usize = super::MESSAGE_COLUMNS + 6;
+    pub(in crate::sqlite) const SEQ: usize = super::MESSAGE_COLUMNS + 11;
+    pub(in crate::sqlite) const KIND: usize = super::MESSAGE_COLUMNS + 12;
+}
+
+/// A message with what happened to it, without its attempts.
+pub(super) fn delivery(row: &Row<'_>) -> Outcome<Delivery> {
+    const WORK: usize = MESSAGE_COLUMNS;
+    let message = MessageRow::read(row)?.into_message()?;
+    let mut delivery = Delivery {
+        message,
+        state: State::Open,
+        due_at: None,
+        leased_until: None,
+        wechat_msgid: None,
+        settled_at: None,
+        last_errcode: None,
+        attempts: Vec::new(),
+        attempt_count: 0,
+        receipt: None,
+    };
+    if let Some(code) = row.get::<_, Option<i64>>(at::STATE)? {
+        delivery.state = state(code)?;
+        delivery.attempt_count = row.get(WORK + 5)?;
+        delivery.last_errcode = row.get(at::OUTCOME_ERRCODE)?;
+        delivery.wechat_msgid = row
+            .get::<_, Option<i64>>(WORK + 7)?
+            .map(|id| MsgId(id.cast_unsigned()));
+        delivery.settled_at = optional_time(row.get(WORK + 8)?);
+        let status: Option<String> = row.get(WORK + 9)?;
+        let at = optional_time(row.get(WORK + 10)?);
+        delivery.receipt = status.zip(at).map(|(status, at)| Receipt { status, at });
+    } else {
+        // A message is in `work` or in `outcome`; without either this fails.
+        let due_at = from_millisecond(row.get(WORK)?);
+        let claimed_at: Option<i64> = row.get(WORK + 1)?;
+        delivery.due_at = Some(due_at);
+        delivery.leased_until = claimed_at.map(|_| due_at);
+        delivery.attempt_count = row.get(WORK + 2)?;
+        delivery.last_errcode = row.get(at::WORK_ERRCODE)?;
+    }
+    Ok(delivery)
+}
+
+/// A row of `attempt`: at, outcome, elapsed_ms, errcode, errmsg, rid.
+pub(super) fn attempt(row: &Row<'_>) -> Outcome<Attempt> {
+    Ok(Attempt {
+        at: from_millisecond(row.get(0)?),
+        outcome: outcome_kind(row.get(1)?)?,
+        elapsed_ms: row.get(2)?,
+        errcode: row.get(3)?,
+        errmsg: row.get(4)?,
+        rid: row.get(5)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_numbers_read_back() {
+        for one in Kind::ALL {
+            assert_eq!(kind(kind_code(one)).unwrap(), one);
+        }
+        for one in Priority::ALL {
+            assert_eq!(priority(one.band().into()).unwrap(), one);
+        }
+        assert_eq!(account_kind(2).unwrap(), AccountKind::MiniProgram);
+        assert_eq!(token_mode(2).unwrap(), TokenMode::Classic);
+        assert_eq!(subscription(3).unwrap(), Subscription::LongTerm);
+        assert_eq!(on_unknown(1).unwrap(), OnUnknown::Resend);
+        assert!(kind(0).is_err() && state(-1).is_err() && outcome_kind(99).is_err());
+    }
+}

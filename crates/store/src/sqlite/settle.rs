@@ -1,0 +1,181 @@
+//! Writing down what became of claimed messages.
+
+use hongyan_domain::delivery::{Attempt, Decision, Settlement};
+use hongyan_domain::message::State;
+use hongyan_domain::port::Settled;
+use hongyan_wechat::MsgId;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::{Fault, Outcome};
+use super::row::{millis, number, optional_millis};
+
+/// The end of a message's sending.
+#[derive(Debug)]
+pub(super) struct Over<'a> {
+    pub(super) state: State,
+    pub(super) msgid: Option<MsgId>,
+    pub(super) at: i64,
+    /// Those that led to it and are not counted yet.
+    pub(super) attempts: &'a [Attempt],
+}
+
+/// One answer for each, in order.
+pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec<Settled>> {
+    settlements
+        .iter()
+        .map(|settlement| settle_one(db, settlement))
+        .collect()
+}
+
+fn settle_one(db: &Connection, settlement: &Settlement) -> Outcome<Settled> {
+    let found = db
+        .prepare_cached(
+            "-- settle.find\n\
+             SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
+                w.claimed_at IS NOT NULL AND w.lease_token = ?2 \
+             FROM message m \
+             LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
+             WHERE m.id = ?1",
+        )?
+        .query_one(
+            params![settlement.message.as_bytes(), settlement.lease_token],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((seq, attempts_before, is_held)): Option<(i64, i64, bool)> = found else {
+        // Gone with its account.
+        return Ok(Settled::LeaseLost);
+    };
+    note_attempts(db, seq, attempts_before, &settlement.attempts)?;
+    if !is_held {
+        count_late_attempts(db, seq, &settlement.attempts)?;
+        return Ok(Settled::LeaseLost);
+    }
+    match settlement.decision {
+        Decision::Settle { state, msgid } => {
+            let at = millis(settlement.at);
+            finish(
+                db,
+                seq,
+                &Over {
+                    state,
+                    msgid,
+                    at,
+                    attempts: &settlement.attempts,
+                },
+            )?;
+        }
+        Decision::RetryAt { at: until } | Decision::Park { until } => {
+            wait(db, seq, until, settlement)?;
+        }
+    }
+    Ok(Settled::Written)
+}
+
+fn note_attempts(db: &Connection, seq: i64, before: i64, attempts: &[Attempt]) -> Outcome<()> {
+    for (n, attempt) in (before + 1..).zip(attempts) {
+        db.prepare_cached(
+            "-- settle.attempt\n\
+             INSERT INTO attempt (seq, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            seq,
+            n,
+            millis(attempt.at),
+            attempt.outcome.code(),
+            attempt.elapsed_ms,
+            attempt.errcode,
+            attempt.errmsg,
+            attempt.rid
+        ])?;
+    }
+    Ok(())
+}
+
+/// Counts attempts whose lease was lost: what is known of the message since
+/// then, its last code included, is newer than they are.
+fn count_late_attempts(db: &Connection, seq: i64, attempts: &[Attempt]) -> Outcome<()> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let more = number(attempts.len());
+    let mut counted = 0;
+    for table in [
+        "-- settle.late_open\nUPDATE work SET attempt_count = attempt_count + ?2 WHERE seq = ?1",
+        "-- settle.late_over\nUPDATE outcome SET attempt_count = attempt_count + ?2 WHERE seq = ?1",
+    ] {
+        counted += db.prepare_cached(table)?.execute([seq, more])?;
+    }
+    expect_one("settle.late", counted)
+}
+
+/// Puts a message back until its next attempt or its end, whichever is first.
+fn wait(db: &Connection, seq: i64, until: Timestamp, settlement: &Settlement) -> Outcome<()> {
+    let waiting = db
+        .prepare_cached(
+            "-- settle.wait\n\
+             UPDATE work SET \
+                due_at = (SELECT min(?2, coalesce(expires_at, ?2)) FROM message m \
+                          WHERE m.seq = work.seq), \
+                claimed_at = NULL, interrupted_at = NULL, attempts = ?3, first_uncertain_at = ?4, \
+                attempt_count = attempt_count + ?5, last_errcode = iif(?5 > 0, ?6, last_errcode) \
+             WHERE seq = ?1",
+        )?
+        .execute(params![
+            seq,
+            millis(until),
+            settlement.history.attempts,
+            optional_millis(settlement.history.first_uncertain_at),
+            number(settlement.attempts.len()),
+            settlement
+                .attempts
+                .last()
+                .and_then(|attempt| attempt.errcode),
+        ])?;
+    expect_one("settle.wait", waiting)
+}
+
+/// Takes an open message out of the queue.
+pub(super) fn finish(db: &Connection, seq: i64, over: &Over<'_>) -> Outcome<()> {
+    if !State::Open.may_become(over.state) {
+        return Err(Fault::corrupt(format!(
+            "an open message cannot become {:?}",
+            over.state
+        )));
+    }
+    let written = db
+        .prepare_cached(
+            "-- settle.finish\n\
+             INSERT INTO outcome (seq, account, state, settled_at, lease_token, attempt_count, \
+                last_errcode, wechat_msgid) \
+             SELECT seq, account, ?2, ?3, lease_token, attempt_count + ?4, \
+                iif(?4 > 0, ?5, last_errcode), ?6 FROM work WHERE seq = ?1",
+        )?
+        .execute(params![
+            seq,
+            over.state.code(),
+            over.at,
+            number(over.attempts.len()),
+            over.attempts.last().and_then(|attempt| attempt.errcode),
+            over.msgid.map(|id| id.0.cast_signed()),
+        ])?;
+    expect_one("settle.finish", written)?;
+    let done = db
+        .prepare_cached("-- settle.done\nDELETE FROM work WHERE seq = ?1")?
+        .execute([seq])?;
+    expect_one("settle.done", done)
+}
+
+/// Refuses a statement that touched another number of rows than the one it is
+/// about.
+pub(super) fn expect_one(statement: &str, rows: usize) -> Outcome<()> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Fault::corrupt(format!(
+            "{statement} touched {rows} rows instead of 1"
+        )))
+    }
+}

@@ -1,0 +1,107 @@
+//! The templates of accounts.
+
+use async_trait::async_trait;
+use hongyan_domain::AccountId;
+use hongyan_domain::clock::from_millisecond;
+use hongyan_domain::port::{StoreError, TemplateStore};
+use hongyan_domain::template::Template;
+use hongyan_wechat::TemplateId;
+use rusqlite::{Connection, Row, params};
+
+use super::SqliteStore;
+use super::credentials::refuse_missing;
+use super::fault::Outcome;
+use super::row::{self, millis};
+
+#[async_trait]
+impl TemplateStore for SqliteStore {
+    async fn replace_templates(
+        &self,
+        account: AccountId,
+        templates: &[Template],
+    ) -> Result<(), StoreError> {
+        let templates = templates.to_vec();
+        self.write(templates.len(), move |db| replace(db, account, &templates))
+            .await
+    }
+
+    async fn templates(&self, account: AccountId) -> Result<Vec<Template>, StoreError> {
+        self.read(move |db| {
+            let mut all = db.prepare_cached(
+                "-- templates.all\n\
+                 SELECT id, kind, title, content, example, fields, subscription, synced_at \
+                 FROM template WHERE account = ?1 ORDER BY title, id",
+            )?;
+            let mut rows = all.query([account.0])?;
+            let mut templates = Vec::new();
+            while let Some(row) = rows.next()? {
+                templates.push(template(row)?);
+            }
+            Ok(templates)
+        })
+        .await
+    }
+
+    async fn template(
+        &self,
+        account: AccountId,
+        id: &TemplateId,
+    ) -> Result<Option<Template>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| {
+            let mut one = db.prepare_cached(
+                "-- templates.one\n\
+                 SELECT id, kind, title, content, example, fields, subscription, synced_at \
+                 FROM template WHERE account = ?1 AND id = ?2",
+            )?;
+            let mut rows = one.query(params![account.0, id.as_str()])?;
+            rows.next()?.map(template).transpose()
+        })
+        .await
+    }
+}
+
+fn replace(db: &Connection, account: AccountId, templates: &[Template]) -> Outcome<()> {
+    refuse_missing(db, account)?;
+    db.prepare_cached("-- templates.clear\nDELETE FROM template WHERE account = ?1")?
+        .execute([account.0])?;
+    let mut insert = db.prepare_cached(
+        "-- templates.insert\n\
+         INSERT INTO template (account, id, kind, title, content, example, fields, subscription, \
+            synced_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+    )?;
+    for template in templates {
+        // A list that names a template twice is WeChat's mistake, not a reason
+        // to have none: the first one stays.
+        insert.execute(params![
+            account.0,
+            template.id.as_str(),
+            row::kind_code(template.kind),
+            template.title,
+            template.content,
+            template.example,
+            serde_json::to_string(&template.fields)?,
+            template.subscription.map(row::subscription_code),
+            millis(template.synced_at),
+        ])?;
+    }
+    Ok(())
+}
+
+/// A row: id, kind, title, content, example, fields, subscription, synced_at.
+fn template(row: &Row<'_>) -> Outcome<Template> {
+    Ok(Template {
+        id: TemplateId::parse(row.get::<_, String>(0)?)?,
+        kind: row::kind(row.get(1)?)?,
+        title: row.get(2)?,
+        content: row.get(3)?,
+        example: row.get(4)?,
+        fields: serde_json::from_str(&row.get::<_, String>(5)?)?,
+        subscription: row
+            .get::<_, Option<i64>>(6)?
+            .map(row::subscription)
+            .transpose()?,
+        synced_at: from_millisecond(row.get(7)?),
+    })
+}

@@ -1,0 +1,252 @@
+//! The one thread that writes. It takes whatever commands wait, runs them in
+//! one transaction, commits once and then answers them all: many callers share
+//! the cost of one flush to disk.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use hongyan_domain::port::StoreError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::{Fault, Outcome};
+use super::purge::{self, Purge};
+
+/// Commands that wait at most; further callers wait to be let in.
+const QUEUE: usize = 1024;
+/// Commands in one transaction at most, and rows after which no further command
+/// joins it: both bound how long a caller waits for the others.
+const COMMANDS_PER_COMMIT: usize = 512;
+const ROWS_PER_COMMIT: usize = 2000;
+
+/// Something to do in a transaction, and somebody who waits for the answer.
+trait Command: Send {
+    /// How many messages it is about, roughly.
+    fn rows(&self) -> usize;
+    /// Does it; whether it succeeded. What it wrote before failing is undone by
+    /// the writer.
+    fn run(&mut self, db: &Connection) -> bool;
+    /// Tells the caller, once it is known whether the transaction was committed.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+struct Call<F, T> {
+    rows: usize,
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Command for Call<F, T>
+where
+    F: FnOnce(&Connection) -> Outcome<T> + Send,
+    T: Send,
+{
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn run(&mut self, db: &Connection) -> bool {
+        self.result = self
+            .work
+            .take()
+            .map(|work| work(db).map_err(StoreError::from));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let result = match (self.result, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(shared)) => Err(shared.clone()),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(stopped()),
+        };
+        // A caller that has gone away needs no answer.
+        let _ = self.reply.send(result);
+    }
+}
+
+enum Mail {
+    Command(Box<dyn Command>),
+    /// Finish what waits, close the database, say so.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way to the writing thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    mail: Option<mpsc::Sender<Mail>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection of its own.
+    pub(super) fn start(db: Connection, purge: Purge) -> io::Result<Self> {
+        let (mail, inbox) = mpsc::channel(QUEUE);
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(db, inbox, &purge))?;
+        Ok(Self {
+            mail: Some(mail),
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs `work` in a transaction; returns once it is on disk. `rows` is how
+    /// many messages it is about.
+    pub(super) async fn run<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let call = Call {
+            rows,
+            work: Some(work),
+            result: None,
+            reply,
+        };
+        let mail = self.mail.as_ref().ok_or_else(stopped)?;
+        mail.send(Mail::Command(Box::new(call)))
+            .await
+            .map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Lets the commands that wait finish, then closes the database. Later
+    /// commands are refused.
+    pub(super) async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if let Some(mail) = &self.mail
+            && mail.send(Mail::Stop(done)).await.is_ok()
+        {
+            // An error means that the thread has ended, which is what we want.
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.mail = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes to the database had panicked");
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable {
+        reason: "it is closed".to_owned(),
+    }
+}
+
+fn serve(db: Connection, mut inbox: mpsc::Receiver<Mail>, purge: &Purge) {
+    let mut waiting_for_stop = Vec::new();
+    let mut batch = Vec::new();
+    while let Some(first) = next(&mut inbox, &db, purge) {
+        let (mut mail, mut rows) = (Some(first), 0);
+        while let Some(one) = mail.take() {
+            match one {
+                Mail::Command(command) => {
+                    rows += command.rows();
+                    batch.push(command);
+                }
+                Mail::Stop(done) => {
+                    inbox.close();
+                    waiting_for_stop.push(done);
+                }
+            }
+            if batch.len() < COMMANDS_PER_COMMIT && rows < ROWS_PER_COMMIT {
+                mail = inbox.try_recv().ok();
+            }
+        }
+        let committed = if batch.is_empty() {
+            Ok(())
+        } else {
+            commit(&db, &mut batch)
+        };
+        for command in batch.drain(..) {
+            command.answer(&committed);
+        }
+    }
+    close(db);
+    for done in waiting_for_stop {
+        let _ = done.send(());
+    }
+}
+
+/// The next mail. While nobody asks for anything, messages of removed accounts
+/// are cleared away, a few at a time.
+fn next(inbox: &mut mpsc::Receiver<Mail>, db: &Connection, purge: &Purge) -> Option<Mail> {
+    while purge.is_due() {
+        match inbox.try_recv() {
+            Ok(mail) => return Some(mail),
+            Err(mpsc::error::TryRecvError::Disconnected) => return None,
+            Err(mpsc::error::TryRecvError::Empty) => {}
+        }
+        if let Err(fault) = transaction(db, || purge::step(db, purge)) {
+            let error = StoreError::from(fault);
+            tracing::warn!(%error, "messages of a removed account could not be cleared away");
+            purge.put_off();
+        }
+    }
+    inbox.blocking_recv()
+}
+
+/// Runs the commands in one transaction. Each that fails is undone alone. An
+/// error concerns all of them: nothing was written.
+fn commit(db: &Connection, batch: &mut [Box<dyn Command>]) -> Result<(), StoreError> {
+    let alone = batch.len() == 1;
+    transaction(db, || {
+        for command in batch {
+            if !alone {
+                execute(db, "SAVEPOINT command")?;
+            }
+            let succeeded = command.run(db);
+            if db.is_autocommit() {
+                // A full disk or a failed read ends the whole transaction.
+                return Err(rolled_back());
+            }
+            if !succeeded {
+                if alone {
+                    // Its own error is its answer; this one goes nowhere.
+                    return Err(rolled_back());
+                }
+                execute(db, "ROLLBACK TO command")?;
+            }
+            if !alone {
+                execute(db, "RELEASE command")?;
+            }
+        }
+        Ok(())
+    })
+    .map_err(StoreError::from)
+}
+
+fn transaction<T>(db: &Connection, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    execute(db, "BEGIN IMMEDIATE")?;
+    let result = work().and_then(|value| execute(db, "COMMIT").map(|()| value));
+    if result.is_err() && !db.is_autocommit() {
+        execute(db, "ROLLBACK")?;
+    }
+    result
+}
+
+fn execute(db: &Connection, sql: &'static str) -> Outcome<()> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn rolled_back() -> Fault {
+    Fault::unavailable("the database took back the transaction")
+}
+
+fn close(db: Connection) {
+    let folded = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if let Err(error) = folded.and_then(|()| db.close().map_err(|(_, error)| error)) {
+        tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
+    }
+}

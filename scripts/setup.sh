@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Gets this machine ready: `setup.sh run` for building and running, `setup.sh test`
+# for the tests as well. Says nothing and changes nothing where all is there.
+#
+# System packages come through apt, with sudo where needed. Rust is left to its
+# owner: where it is missing or too old, this prints the line that installs it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+purpose=${1:-run}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    say "$@"
+    exit 1
+}
+
+# --- system packages ---------------------------------------------------------
+missing=()
+have cc || missing+=(build-essential)
+have make || missing+=(make)
+have curl || missing+=(curl ca-certificates)
+if [ "$purpose" = test ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+fi
+
+install_packages() {
+    have apt-get || fail "please install these first, then try again: $*"
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        have sudo || fail "please run as root, then try again: apt-get install -y $*"
+        as_root=(sudo)
+        # Without a terminal there is nobody to ask for a password.
+        [ -t 0 ] || as_root=(sudo -n)
+    fi
+    say "installing $*"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "$@" </dev/null >&2
+}
+[ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}" ||
+    fail "the packages could not be installed; please run: sudo apt-get install -y ${missing[*]}"
+
+# --- Rust --------------------------------------------------------------------
+wanted=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)
+if have cargo; then
+    found=$(cargo --version | cut -d' ' -f2)
+    if ! at_least "$wanted" "$found"; then
+        say "cargo $found is too old, Hongyan needs $wanted or later. This line installs it:"
+        if have rustup; then
+            say "  rustup update stable && rustup default stable"
+        else
+            say "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
+        fi
+        fail "then run the same command again."
+    fi
+else
+    say "cargo is missing, Hongyan needs Rust $wanted or later. This line installs it:"
+    say "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
+    fail "then run the same command again."
+fi
+[ "$purpose" = test ] || exit 0
+
+# --- what the tests with foreign SDKs need, inside the working copy ----------
+# up_to_date STAMP FILE..: whether STAMP was made from these very FILEs.
+up_to_date() {
+    local stamp=$1
+    shift
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(cat "$@" | sha256sum)" ]
+}
+note_up_to_date() {
+    local stamp=$1
+    shift
+    cat "$@" | sha256sum >"$stamp"
+}
+
+python_packages=tests/compat/python/requirements.txt
+node_from_wheel=scripts/node-requirements.txt
+if ! up_to_date .venv/.packages "$python_packages"; then
+    say "installing the Python SDK into .venv"
+    [ -x .venv/bin/pip ] || python3 -m venv --clear .venv
+    .venv/bin/pip install -q --disable-pip-version-check -r "$python_packages" </dev/null >&2
+    note_up_to_date .venv/.packages "$python_packages"
+fi
+if ! node_is_recent && ! up_to_date .venv/.node "$node_from_wheel"; then
+    say "Node.js 18 with npm is not here, installing it into .venv"
+    .venv/bin/pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
+    note_up_to_date .venv/.node "$node_from_wheel"
+fi
+use_recent_node
+if ! up_to_date tests/compat/node/node_modules/.packages tests/compat/node/package-lock.json; then
+    say "installing the Node.js SDKs into tests/compat/node/node_modules"
+    npm ci --prefix tests/compat/node --ignore-scripts --no-fund --no-audit --silent </dev/null >&2
+    note_up_to_date tests/compat/node/node_modules/.packages tests/compat/node/package-lock.json
+fi

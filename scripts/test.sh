@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# All tests: those of the workspace, the sandbox driven by SDKs that others wrote,
+# and the documents against the binary.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh test
+. scripts/env.sh
+
+cargo test --workspace --locked
+# The same profile and features, so that nothing is built twice.
+cargo build --workspace --bins --profile test --locked
+
+HONGYAN_BIN=$(cd "$target_dir/debug" && pwd)/hongyan
+export HONGYAN_BIN
+echo "== Python SDK against the sandbox"
+.venv/bin/python -m unittest discover -s tests/compat/python -v
+echo "== Node.js SDKs against the sandbox"
+use_recent_node
+node --test tests/compat/node/
+echo "== documents"
+.venv/bin/python scripts/check_docs.py
