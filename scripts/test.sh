@@ -16,6 +16,6 @@ echo "== Python SDK against the sandbox"
 .venv/bin/python -m unittest discover -s tests/compat/python -v
 echo "== Node.js SDKs against the sandbox"
 use_recent_node
-node --test tests/compat/node/
+node --test --test-reporter=spec tests/compat/node/*.test.js
 echo "== documents"
 .venv/bin/python scripts/check_docs.py

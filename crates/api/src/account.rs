@@ -84,22 +84,38 @@ pub struct ChangeAccount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
     /// The new original id.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub original_id: Option<Option<String>>,
     /// The new family of tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_mode: Option<TokenMode>,
     /// The new way its callbacks are proved.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<CallbackSettings>)]
     pub callback: Option<Option<CallbackSettings>>,
     /// The new limit of sends a second.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<u32>)]
     pub rate_per_second: Option<Option<u32>>,
     /// The new limit of sends under way; `null` = 256.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<u32>)]
     pub max_in_flight: Option<Option<u32>>,
     /// Whether it takes and sends nothing from now on.

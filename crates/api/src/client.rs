@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    AccessToken, Accepted, Account, BatchResults, ChangeAccount, CheckReport, CreatedKey, Errcode,
+    Accepted, AccessToken, Account, BatchResults, ChangeAccount, CheckReport, CreatedKey, Errcode,
     Key, List, Message, MessageBatch, MessageFilter, NewAccount, NewKey, NewMessage, PageQuery,
     Problem, SyncReport, Template, Validation,
 };
@@ -20,8 +20,11 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everything but the unreserved characters of RFC 3986 is escaped in a path.
-const SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Why a call of the API did not succeed.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +45,11 @@ impl ApiError {
     }
 
     fn local(reason: String) -> Self {
-        Self { status: None, problem: None, reason }
+        Self {
+            status: None,
+            problem: None,
+            reason,
+        }
     }
 }
 
@@ -98,7 +105,9 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,7 +141,10 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| ApiError::local(format!("no HTTP client: {}", chain(&error))))?;
-        Ok(Self { http, base: url.as_str().trim_end_matches('/').to_owned() })
+        Ok(Self {
+            http,
+            base: url.as_str().trim_end_matches('/').to_owned(),
+        })
     }
 
     /// `POST /v1/messages`.
@@ -153,7 +165,9 @@ impl Client {
         if response.status().as_u16() == 202 {
             read(response).await.map(Sent::Queued)
         } else {
-            read(response).await.map(|message| Sent::Known(Box::new(message)))
+            read(response)
+                .await
+                .map(|message| Sent::Known(Box::new(message)))
         }
     }
 
@@ -220,12 +234,18 @@ impl Client {
         name: &str,
         change: &ChangeAccount,
     ) -> Result<Account, ApiError> {
-        call(self.request(Method::PATCH, &account_path(name, "")).json(change)).await
+        call(
+            self.request(Method::PATCH, &account_path(name, ""))
+                .json(change),
+        )
+        .await
     }
 
     /// `DELETE /v1/accounts/{account}`.
     pub async fn remove_account(&self, name: &str) -> Result<(), ApiError> {
-        answered(self.request(Method::DELETE, &account_path(name, ""))).await.map(drop)
+        answered(self.request(Method::DELETE, &account_path(name, "")))
+            .await
+            .map(drop)
     }
 
     /// `POST /v1/accounts/{account}/check`.
@@ -269,7 +289,9 @@ impl Client {
     /// `DELETE /v1/keys/{id}`.
     pub async fn remove_key(&self, id: &str) -> Result<(), ApiError> {
         let path = format!("/v1/keys/{}", segment(id));
-        answered(self.request(Method::DELETE, &path)).await.map(drop)
+        answered(self.request(Method::DELETE, &path))
+            .await
+            .map(drop)
     }
 
     /// `GET /v1/errcodes/{code}`.
@@ -359,8 +381,14 @@ async fn call<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiErro
 /// The answer if it is a success.
 async fn answered(request: RequestBuilder) -> Result<Response, ApiError> {
     let response = request.send().await.map_err(|error| {
-        let place = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-        ApiError::local(format!("no answer from {place}: {}", chain(&error.without_url())))
+        let place = error
+            .url()
+            .map(|url| url.origin().ascii_serialization())
+            .unwrap_or_default();
+        ApiError::local(format!(
+            "no answer from {place}: {}",
+            chain(&error.without_url())
+        ))
     })?;
     let status = response.status();
     if status.is_success() {
@@ -372,16 +400,26 @@ async fn answered(request: RequestBuilder) -> Result<Response, ApiError> {
         Some(problem) => format!("{}: {}", problem.code, problem.detail),
         None => format!("HTTP {status}, and not from a gateway of ours"),
     };
-    Err(ApiError { status: Some(status.as_u16()), problem, reason })
+    Err(ApiError {
+        status: Some(status.as_u16()),
+        problem,
+        reason,
+    })
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
     let status = response.status().as_u16();
-    let broken = |reason: String| ApiError { status: Some(status), problem: None, reason };
-    let body = response
-        .bytes()
-        .await
-        .map_err(|error| broken(format!("the answer broke off: {}", chain(&error.without_url()))))?;
+    let broken = |reason: String| ApiError {
+        status: Some(status),
+        problem: None,
+        reason,
+    };
+    let body = response.bytes().await.map_err(|error| {
+        broken(format!(
+            "the answer broke off: {}",
+            chain(&error.without_url())
+        ))
+    })?;
     serde_json::from_slice(&body)
         .map_err(|error| broken(format!("the answer is not what it should be: {error}")))
 }
@@ -417,7 +455,10 @@ mod tests {
     fn paths_and_queries_are_escaped() {
         let client = Client::new("http://127.0.0.1:1/prefix/", "k").unwrap();
         let path = account_path("a/b ?号", "/check");
-        let filter = MessageFilter { reference: Some("a&b=c 号".to_owned()), ..MessageFilter::default() };
+        let filter = MessageFilter {
+            reference: Some("a&b=c 号".to_owned()),
+            ..MessageFilter::default()
+        };
         let request = client.get(&path).query(&filter).build().unwrap();
         assert_eq!(
             request.url().as_str(),
@@ -427,7 +468,12 @@ mod tests {
 
     #[test]
     fn what_is_no_url_or_no_key_is_named() {
-        assert!(Client::new("127.0.0.1:8600", "k").unwrap_err().reason.contains("http://"));
+        assert!(
+            Client::new("127.0.0.1:8600", "k")
+                .unwrap_err()
+                .reason
+                .contains("http://")
+        );
         assert!(Client::new("ftp://a", "k").is_err());
         let error = Client::new("http://a", "hy_\nhush").unwrap_err();
         assert!(!error.to_string().contains("hush"));
@@ -446,6 +492,9 @@ mod tests {
             problem: Some(Box::new(problem)),
         };
         assert_eq!(error.code(), Some("validation_failed"));
-        assert_eq!(error.to_string(), "validation_failed: no good\n  /data/thing1: thing1 is missing");
+        assert_eq!(
+            error.to_string(),
+            "validation_failed: no good\n  /data/thing1: thing1 is missing"
+        );
     }
 }

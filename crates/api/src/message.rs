@@ -114,7 +114,10 @@ impl Recipient {
     /// The person of this openid.
     #[must_use]
     pub fn openid(openid: impl Into<String>) -> Self {
-        Self { openid: Some(openid.into()), ..Self::default() }
+        Self {
+            openid: Some(openid.into()),
+            ..Self::default()
+        }
     }
 }
 
@@ -612,7 +615,9 @@ mod tests {
         .unwrap();
         let data = message.data.unwrap();
         assert_eq!(data["thing1"], Value::from("Parcel"));
-        assert!(matches!(&data["time2"], Value::Styled(v) if v.color.as_deref() == Some("#173177")));
+        assert!(
+            matches!(&data["time2"], Value::Styled(v) if v.color.as_deref() == Some("#173177"))
+        );
         assert_eq!(message.metadata.unwrap().get(), "{}");
     }
 
@@ -620,12 +625,22 @@ mod tests {
     fn metadata_keeps_every_digit() {
         let text = r#"{"account":"a","kind":"template","to":{"openid":"o"},"metadata":{"n": 1.00000000000000000000001}}"#;
         let message: NewMessage = serde_json::from_str(text).unwrap();
-        assert_eq!(message.metadata.unwrap().get(), r#"{"n": 1.00000000000000000000001}"#);
+        assert_eq!(
+            message.metadata.unwrap().get(),
+            r#"{"n": 1.00000000000000000000001}"#
+        );
     }
 
     #[test]
     fn values_that_are_not_text_are_refused() {
-        for bad in ["5", "true", "null", "[]", r#"{"value":"x","colour":"y"}"#, r#"{"value":5}"#] {
+        for bad in [
+            "5",
+            "true",
+            "null",
+            "[]",
+            r#"{"value":"x","colour":"y"}"#,
+            r#"{"value":5}"#,
+        ] {
             assert!(serde_json::from_str::<Value>(bad).is_err(), "{bad}");
         }
     }

@@ -484,9 +484,6 @@ impl Credentials {
                 return self.unavailable(asking, error, at);
             }
         };
-        let errmsg = error
-            .refusal()
-            .map_or_else(|| error.to_string(), |r| r.errmsg.clone());
         let illness = Illness {
             since: account
                 .state

@@ -53,6 +53,12 @@ impl Engine {
         }
     }
 
+    /// Looks after the tokens once, as the background does all the time: for
+    /// tests.
+    pub async fn maintain(&self) {
+        self.maintain_credentials().await;
+    }
+
     /// Removes what is too old, a step at a time.
     async fn sweep(&self) {
         loop {

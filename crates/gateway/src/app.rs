@@ -53,7 +53,10 @@ pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
 async fn no_such_route(uri: http::Uri) -> Problem {
     Problem::new(
         Code::NotFound,
-        format!("there is nothing at {:?}; /docs lists what there is", uri.path()),
+        format!(
+            "there is nothing at {:?}; /docs lists what there is",
+            uri.path()
+        ),
     )
 }
 
@@ -61,7 +64,10 @@ async fn no_such_route(uri: http::Uri) -> Problem {
 async fn wrong_method(method: http::Method, uri: http::Uri) -> Problem {
     Problem::new(
         Code::MethodNotAllowed,
-        format!("{method} does nothing at {:?}; the Allow header lists what does", uri.path()),
+        format!(
+            "{method} does nothing at {:?}; the Allow header lists what does",
+            uri.path()
+        ),
     )
 }
 

@@ -103,16 +103,22 @@ fn complete(document: &mut Document) {
     );
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
-            operation
-                .responses
-                .responses
-                .insert("default".to_owned(), RefOr::Ref(Ref::from_response_name("Problem")));
+            operation.responses.responses.insert(
+                "default".to_owned(),
+                RefOr::Ref(Ref::from_response_name("Problem")),
+            );
         }
     }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete]
-        .into_iter()
-        .flatten()
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.put,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -80,7 +80,10 @@ pub async fn serve(
     drop(listener);
     // Nobody listening any more is as good as everybody told.
     let _ = stop.send(true);
-    if tokio::time::timeout(DRAIN_TIME, open.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIME, open.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!(%address, "requests were cut off at the end of the time to drain");
     }
     Ok(())

@@ -76,7 +76,7 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 /// A gateway that answers.
 pub(crate) struct Gateway {
     pub(crate) listener: TcpListener,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) engine: Engine,
     /// Where it answers on this machine.
     pub(crate) url: String,
@@ -91,8 +91,8 @@ impl Gateway {
         // The port first: when it is taken, the database stays untouched.
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr()?;
-        let store = open_store(config, true)?;
-        let engine = open_engine(config, Arc::new(store.clone())).await?;
+        let store = Arc::new(open_store(config, true)?);
+        let engine = open_engine(config, Arc::clone(&store) as Arc<dyn Store>).await?;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));
         Ok(Self {

@@ -50,7 +50,7 @@ async fn main() {
         );
     }
 
-    let begin = Instant::now();
+    let begin = Begin::now();
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
         let store = Arc::clone(&store);
@@ -65,24 +65,24 @@ async fn main() {
         });
     }
     callers.join_all().await;
-    report("accept, one each, 64 at a time", SINGLES, begin);
+    report("accept, one each, 64 at a time", SINGLES, &begin);
 
-    let begin = Instant::now();
+    let begin = Begin::now();
     batches(&store, account, BATCHED).await;
-    report("accept, 1000 each, 2 at a time", BATCHED, begin);
+    report("accept, 1000 each, 2 at a time", BATCHED, &begin);
 
-    let begin = Instant::now();
+    let begin = Begin::now();
     let settled = drain(&store, account, 1).await;
     report(
         "claim + settle, 500 each, one after the other",
         settled,
-        begin,
+        &begin,
     );
 
     batches(&store, account, BATCHED).await;
-    let begin = Instant::now();
+    let begin = Begin::now();
     let settled = drain(&store, account, 4).await;
-    report("claim + settle, 500 each, 4 at a time", settled, begin);
+    report("claim + settle, 500 each, 4 at a time", settled, &begin);
 
     let begin = Instant::now();
     let unknown = MessageFilter {
@@ -135,11 +135,34 @@ fn open(path: &std::path::Path) -> SqliteStore {
     SqliteStore::open(path, options).unwrap()
 }
 
-fn report(what: &str, count: usize, begin: Instant) {
-    println!(
-        "{what}: {:.0}/s",
-        count as f64 / begin.elapsed().as_secs_f64()
+/// When something began: by the clock, and in processor time of this process.
+struct Begin(Instant, f64);
+
+impl Begin {
+    fn now() -> Self {
+        Self(Instant::now(), processor_seconds())
+    }
+}
+
+fn report(what: &str, count: usize, begin: &Begin) {
+    let (elapsed, busy) = (
+        begin.0.elapsed().as_secs_f64(),
+        processor_seconds() - begin.1,
     );
+    let (rate, each) = (count as f64 / elapsed, busy * 1e6 / count as f64);
+    println!("{what}: {rate:.0}/s, {each:.1} µs of processor time each");
+}
+
+/// User and system time so far, from the 14th and 15th field of proc(5) `stat`.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks = fields
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 async fn batches(store: &Arc<SqliteStore>, account: AccountId, count: usize) {

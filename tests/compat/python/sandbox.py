@@ -71,9 +71,5 @@ class Sandbox:
     def deliveries(self, appid):
         return self.control("GET", f"/deliveries?appid={appid}")["items"]
 
-    def calls(self, path):
-        """How often a path of WeChat's was called."""
-        return len(self.control("GET", f"/requests?path={path}&limit=1000")["items"])
-
     def advance(self, seconds):
         self.control("POST", "/clock", {"advance_ms": seconds * 1000})

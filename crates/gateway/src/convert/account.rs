@@ -31,7 +31,10 @@ pub(crate) fn settings(request: &api::NewAccount) -> Result<AccountSettings, Vec
     let appid = id("/appid", &request.appid, &mut wrong);
     let secret = secret("/secret", &request.secret, &mut wrong);
     let original_id = optional_id("/original_id", request.original_id.as_deref(), &mut wrong);
-    let callback = request.callback.as_ref().and_then(|set| callback(set, &mut wrong));
+    let callback = request
+        .callback
+        .as_ref()
+        .and_then(|set| callback(set, &mut wrong));
     let rate_per_second = rate(request.rate_per_second, &mut wrong);
     let max_in_flight = in_flight(request.max_in_flight, &mut wrong);
     match (name, appid) {
@@ -87,7 +90,11 @@ pub(crate) fn changed(
     if let Some(disabled) = request.disabled {
         settings.disabled = disabled;
     }
-    if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(settings)
+    } else {
+        Err(wrong)
+    }
 }
 
 fn id<T: std::str::FromStr<Err = IdError>>(
@@ -95,7 +102,9 @@ fn id<T: std::str::FromStr<Err = IdError>>(
     text: &str,
     wrong: &mut Vec<Violation>,
 ) -> Option<T> {
-    text.parse().map_err(|error| wrong.push(bad_id(pointer, &error))).ok()
+    text.parse()
+        .map_err(|error| wrong.push(bad_id(pointer, &error)))
+        .ok()
 }
 
 fn optional_id<T: std::str::FromStr<Err = IdError>>(
@@ -108,7 +117,8 @@ fn optional_id<T: std::str::FromStr<Err = IdError>>(
 
 fn secret(pointer: &str, secret: &api::Secret, wrong: &mut Vec<Violation>) -> AppSecret {
     let text = secret.expose();
-    if text.is_empty() || text.len() > LONGEST_SECRET || !text.bytes().all(|b| b.is_ascii_graphic()) {
+    if text.is_empty() || text.len() > LONGEST_SECRET || !text.bytes().all(|b| b.is_ascii_graphic())
+    {
         wrong.push(invalid(
             pointer,
             "form",
@@ -142,7 +152,10 @@ fn callback(
             "EncodingAESKey 应为 43 个字母或数字",
         ));
     }
-    Some(CallbackSettings { token: AppSecret::new(token), encoding_aes_key: key.map(AppSecret::new) })
+    Some(CallbackSettings {
+        token: AppSecret::new(token),
+        encoding_aes_key: key.map(AppSecret::new),
+    })
 }
 
 fn rate(rate: Option<u32>, wrong: &mut Vec<Violation>) -> Option<u32> {
@@ -179,7 +192,12 @@ fn token_mode(mode: api::TokenMode) -> TokenMode {
 
 /// An account as it is shown at `now`.
 pub(crate) fn account(account: &Account, now: Timestamp) -> api::Account {
-    shown(&account.settings, health(account, now), account.created_at, account.updated_at)
+    shown(
+        &account.settings,
+        health(account, now),
+        account.created_at,
+        account.updated_at,
+    )
 }
 
 /// An account as it will be shown once it is stored at about `now`.
@@ -210,10 +228,13 @@ fn shown(
             TokenMode::Stable => api::TokenMode::Stable,
             TokenMode::Classic => api::TokenMode::Classic,
         },
-        callback: settings.callback.as_ref().map(|callback| api::CallbackState {
-            has_token: !callback.token.expose().is_empty(),
-            has_encoding_aes_key: callback.encoding_aes_key.is_some(),
-        }),
+        callback: settings
+            .callback
+            .as_ref()
+            .map(|callback| api::CallbackState {
+                has_token: !callback.token.expose().is_empty(),
+                has_encoding_aes_key: callback.encoding_aes_key.is_some(),
+            }),
         rate_per_second: settings.rate_per_second,
         max_in_flight: settings.max_in_flight,
         disabled: settings.disabled,
@@ -252,7 +273,12 @@ fn health(account: &Account, now: Timestamp) -> api::Health {
             ..plain_health(api::HealthStatus::Unhealthy)
         };
     }
-    match account.state.parked.as_ref().filter(|parked| parked.until > now) {
+    match account
+        .state
+        .parked
+        .as_ref()
+        .filter(|parked| parked.until > now)
+    {
         Some(parked) => api::Health {
             until: Some(parked.until),
             reason: Some(parked.errmsg.clone()),

@@ -78,15 +78,34 @@ pub(crate) fn read(request: api::NewMessage, caller: KeyId) -> Reading {
         metadata,
         created_by: Some(caller),
     });
-    Reading { draft, violations: wrong }
+    Reading {
+        draft,
+        violations: wrong,
+    }
 }
 
 fn not_supported_yet(request: &api::NewMessage, wrong: &mut Vec<Violation>) {
     let later = [
-        ("fallback", request.fallback.is_some(), "send to one account and kind"),
-        ("scene", request.scene.is_some(), "it belongs to the kind one_time"),
-        ("title", request.title.is_some(), "it belongs to the kind one_time"),
-        ("content", request.content.is_some(), "it belongs to the kind customer_service"),
+        (
+            "fallback",
+            request.fallback.is_some(),
+            "send to one account and kind",
+        ),
+        (
+            "scene",
+            request.scene.is_some(),
+            "it belongs to the kind one_time",
+        ),
+        (
+            "title",
+            request.title.is_some(),
+            "it belongs to the kind one_time",
+        ),
+        (
+            "content",
+            request.content.is_some(),
+            "it belongs to the kind customer_service",
+        ),
     ];
     for (name, given, instead) in later {
         if given {
@@ -108,8 +127,10 @@ fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<OpenId> 
         ("user_id", &to.user_id),
         ("login_code", &to.login_code),
     ];
-    let given: Vec<_> =
-        ways.iter().filter_map(|(name, value)| value.as_ref().map(|value| (*name, value))).collect();
+    let given: Vec<_> = ways
+        .iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| (*name, value)))
+        .collect();
     match given.as_slice() {
         [("openid", openid)] => match openid.parse() {
             Ok(openid) => Some(openid),
@@ -157,7 +178,10 @@ fn content(request: api::NewMessage, wrong: &mut Vec<Violation>) -> Option<Conte
         api::Kind::Subscribe => {
             refuse_foreign(
                 "subscribe",
-                &[("url", request.url.is_some()), ("miniprogram", request.miniprogram.is_some())],
+                &[
+                    ("url", request.url.is_some()),
+                    ("miniprogram", request.miniprogram.is_some()),
+                ],
                 wrong,
             );
         }
@@ -170,13 +194,18 @@ fn content(request: api::NewMessage, wrong: &mut Vec<Violation>) -> Option<Conte
             ));
         }
     }
-    let miniprogram = request.miniprogram.and_then(|link| mini_program_link(link, wrong));
+    let miniprogram = request
+        .miniprogram
+        .and_then(|link| mini_program_link(link, wrong));
     let data = data(request.data.unwrap_or_default(), wrong);
     let template_id = template_id(request.template_id.as_deref(), wrong)?;
     match kind {
-        api::Kind::Template => {
-            Some(Content::Template(TemplateContent { template_id, data, url: request.url, miniprogram }))
-        }
+        api::Kind::Template => Some(Content::Template(TemplateContent {
+            template_id,
+            data,
+            url: request.url,
+            miniprogram,
+        })),
         api::Kind::Subscribe => Some(Content::Subscribe(SubscribeContent {
             template_id,
             data,
@@ -209,7 +238,12 @@ fn template_id(text: Option<&str>, wrong: &mut Vec<Violation>) -> Option<Templat
             None
         }
         None => {
-            wrong.push(invalid("/template_id", "missing", "template_id is missing", "缺少 template_id"));
+            wrong.push(invalid(
+                "/template_id",
+                "missing",
+                "template_id is missing",
+                "缺少 template_id",
+            ));
             None
         }
     }
@@ -250,7 +284,10 @@ fn mini_program_link(
         check_page("/miniprogram/pagepath", page, wrong);
     }
     match link.appid.parse::<AppId>() {
-        Ok(appid) => Some(MiniProgramLink { appid, pagepath: link.pagepath }),
+        Ok(appid) => Some(MiniProgramLink {
+            appid,
+            pagepath: link.pagepath,
+        }),
         Err(error) => {
             wrong.push(bad_id("/miniprogram/appid", &error));
             None
@@ -267,7 +304,8 @@ fn check_url(url: &str, wrong: &mut Vec<Violation>) {
     } else {
         None
     };
-    let has_host = host.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['));
+    let has_host =
+        host.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['));
     if !has_host || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         wrong.push(invalid(
             "/url",
@@ -325,7 +363,12 @@ fn check_reference(reference: &str, wrong: &mut Vec<Violation>) {
 
 fn check_metadata(metadata: &str, wrong: &mut Vec<Violation>) {
     if !metadata.starts_with('{') {
-        wrong.push(invalid("/metadata", "type", "metadata must be a JSON object", "metadata 应为 JSON 对象"));
+        wrong.push(invalid(
+            "/metadata",
+            "type",
+            "metadata must be a JSON object",
+            "metadata 应为 JSON 对象",
+        ));
     }
     let length = metadata.len();
     if length > LARGEST_METADATA {
@@ -344,7 +387,10 @@ pub(crate) fn bad_id(pointer: &str, error: &hongyan_wechat::IdError) -> Violatio
         pointer,
         "form",
         error.to_string(),
-        format!("不是合法的 {}：应有 1 到 128 字节，且不含空白和控制字符", error.kind),
+        format!(
+            "不是合法的 {}：应有 1 到 128 字节，且不含空白和控制字符",
+            error.kind
+        ),
     )
 }
 
@@ -373,14 +419,22 @@ mod tests {
         let body = format!(
             r##"{{"account":"a","kind":"template","to":{{"openid":"o"}},"template_id":"t"{changed}}}"##
         );
-        let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&body).unwrap();
+        let mut value: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&body).unwrap();
         // `changed` overrides what is there: the later of two equal keys stays.
         let request = serde_json::from_value(serde_json::Value::Object(std::mem::take(&mut value)));
-        read(request.unwrap(), KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]))
+        read(
+            request.unwrap(),
+            KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
+        )
     }
 
     fn rules(changed: &str) -> Vec<(String, &'static str)> {
-        reading(changed).violations.into_iter().map(|v| (v.pointer, v.rule)).collect()
+        reading(changed)
+            .violations
+            .into_iter()
+            .map(|v| (v.pointer, v.rule))
+            .collect()
     }
 
     fn one(pointer: &str, rule: &'static str) -> Vec<(String, &'static str)> {
@@ -389,43 +443,78 @@ mod tests {
 
     #[test]
     fn what_later_versions_bring_is_named() {
-        assert_eq!(rules(r#","kind":"one_time""#), one("/kind", "not_supported_yet"));
-        assert_eq!(rules(r#","to":{"unionid":"u"}"#), one("/to/unionid", "not_supported_yet"));
-        assert_eq!(rules(r#","fallback":[]"#), one("/fallback", "not_supported_yet"));
+        assert_eq!(
+            rules(r#","kind":"one_time""#),
+            one("/kind", "not_supported_yet")
+        );
+        assert_eq!(
+            rules(r#","to":{"unionid":"u"}"#),
+            one("/to/unionid", "not_supported_yet")
+        );
+        assert_eq!(
+            rules(r#","fallback":[]"#),
+            one("/fallback", "not_supported_yet")
+        );
         assert_eq!(rules(r#","to":{}"#), one("/to", "one_of"));
-        assert_eq!(rules(r#","to":{"openid":"o","unionid":"u"}"#), one("/to", "one_of"));
+        assert_eq!(
+            rules(r#","to":{"openid":"o","unionid":"u"}"#),
+            one("/to", "one_of")
+        );
     }
 
     #[test]
     fn fields_of_another_kind_are_refused() {
         assert_eq!(rules(r#","page":"pages/a""#), one("/page", "not_for_kind"));
-        assert_eq!(rules(r#","kind":"subscribe","url":"https://a.example""#), one("/url", "not_for_kind"));
+        assert_eq!(
+            rules(r#","kind":"subscribe","url":"https://a.example""#),
+            one("/url", "not_for_kind")
+        );
         assert!(rules(r#","kind":"subscribe","page":"pages/a?b=1","lang":"zh_CN""#).is_empty());
     }
 
     #[test]
     fn every_limit_is_reached_and_not_passed() {
-        let url = |length: usize| format!(r#","url":"https://a.example/{}""#, "x".repeat(length - 18));
+        let url =
+            |length: usize| format!(r#","url":"https://a.example/{}""#, "x".repeat(length - 18));
         assert!(rules(&url(LONGEST_URL)).is_empty());
         assert_eq!(rules(&url(LONGEST_URL + 1)), one("/url", "too_long"));
         let reference = |length| format!(r#","reference":"{}""#, "号".repeat(length));
         assert!(rules(&reference(128)).is_empty());
         assert_eq!(rules(&reference(129)), one("/reference", "too_long"));
-        let metadata = |length: usize| format!(r#","metadata":{{"k":"{}"}}"#, "x".repeat(length - 8));
+        let metadata =
+            |length: usize| format!(r#","metadata":{{"k":"{}"}}"#, "x".repeat(length - 8));
         assert!(rules(&metadata(4096)).is_empty());
         assert_eq!(rules(&metadata(4097)), one("/metadata", "too_long"));
     }
 
     #[test]
     fn forms_are_checked() {
-        assert_eq!(rules(r#","url":"javascript:alert(1)""#), one("/url", "form"));
+        assert_eq!(
+            rules(r#","url":"javascript:alert(1)""#),
+            one("/url", "form")
+        );
         assert_eq!(rules(r#","url":"https://""#), one("/url", "form"));
         assert_eq!(rules(r#","metadata":[]"#), one("/metadata", "type"));
-        assert_eq!(rules(r#","reference":"a\u0000""#), one("/reference", "control_character"));
-        assert_eq!(rules(r#","to":{"openid":"o\u0000"}"#), one("/to/openid", "form"));
-        assert_eq!(rules(r#","template_id":"t t""#), one("/template_id", "form"));
-        assert_eq!(rules(r##","data":{"a/b":{"value":"x","color":"red"}}"##), one("/data/a~1b/color", "form"));
-        assert_eq!(rules(r#","miniprogram":{"appid":""}"#), one("/miniprogram/appid", "form"));
+        assert_eq!(
+            rules(r#","reference":"a\u0000""#),
+            one("/reference", "control_character")
+        );
+        assert_eq!(
+            rules(r#","to":{"openid":"o\u0000"}"#),
+            one("/to/openid", "form")
+        );
+        assert_eq!(
+            rules(r#","template_id":"t t""#),
+            one("/template_id", "form")
+        );
+        assert_eq!(
+            rules(r##","data":{"a/b":{"value":"x","color":"red"}}"##),
+            one("/data/a~1b/color", "form")
+        );
+        assert_eq!(
+            rules(r#","miniprogram":{"appid":""}"#),
+            one("/miniprogram/appid", "form")
+        );
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub(crate) fn scopes(scopes: &[api::Scope]) -> Vec<Scope> {
 pub(crate) fn check(request: &api::NewKey, now: Timestamp) -> Vec<Violation> {
     let mut wrong = Vec::new();
     let length = request.name.chars().count();
-    let is_plain = !request.name.chars().any(char::is_control) && request.name.trim() == request.name;
+    let is_plain =
+        !request.name.chars().any(char::is_control) && request.name.trim() == request.name;
     if !(1..=LONGEST_NAME).contains(&length) || !is_plain {
         wrong.push(invalid(
             "/name",
@@ -82,7 +83,12 @@ pub(crate) fn check(request: &api::NewKey, now: Timestamp) -> Vec<Violation> {
         }
     }
     if request.expires_at.is_some_and(|end| end <= now) {
-        wrong.push(invalid("/expires_at", "past", "expires_at has passed already", "expires_at 已经过去"));
+        wrong.push(invalid(
+            "/expires_at",
+            "past",
+            "expires_at has passed already",
+            "expires_at 已经过去",
+        ));
     }
     wrong
 }

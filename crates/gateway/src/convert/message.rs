@@ -17,7 +17,11 @@ pub(crate) fn accepted(message: &Message) -> api::Accepted {
     let scheduled = message.send_at.is_some_and(|at| at > message.created_at);
     api::Accepted {
         id: message.id.to_string(),
-        status: if scheduled { api::Status::Scheduled } else { api::Status::Queued },
+        status: if scheduled {
+            api::Status::Scheduled
+        } else {
+            api::Status::Queued
+        },
         created_at: message.created_at,
     }
 }
@@ -49,7 +53,9 @@ pub(crate) fn message(
     detail: Detail,
 ) -> api::Message {
     let status = status(delivery.status(now));
-    let Delivery { message, attempts, .. } = delivery;
+    let Delivery {
+        message, attempts, ..
+    } = delivery;
     let attempts = match detail {
         Detail::Whole => Some(attempts.into_iter().map(attempt).collect()),
         Detail::Listed => None,
@@ -93,7 +99,9 @@ pub(crate) fn message(
         wechat_msgid: delivery.wechat_msgid.map(|id| id.to_string()),
         reference: message.reference,
         // What was taken in was JSON.
-        metadata: message.metadata.and_then(|text| RawValue::from_string(text).ok()),
+        metadata: message
+            .metadata
+            .and_then(|text| RawValue::from_string(text).ok()),
         priority: match message.priority {
             Priority::High => api::Priority::High,
             Priority::Normal => api::Priority::Normal,
@@ -113,9 +121,10 @@ pub(crate) fn message(
         attempts,
         errcode: delivery.last_errcode,
         diagnosis: delivery.last_errcode.and_then(diagnosis),
-        receipt: delivery
-            .receipt
-            .map(|receipt| api::Receipt { status: receipt.status, at: receipt.at }),
+        receipt: delivery.receipt.map(|receipt| api::Receipt {
+            status: receipt.status,
+            at: receipt.at,
+        }),
     }
 }
 
@@ -141,7 +150,8 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
     match reason {
         WaitingReason::Disabled => api::Waiting {
             reason: api::WaitingFor::AccountDisabled,
-            detail: "the account is switched off; it is sent once the account is enabled".to_owned(),
+            detail: "the account is switched off; it is sent once the account is enabled"
+                .to_owned(),
             until: None,
             errcode: None,
             diagnosis: None,
@@ -153,7 +163,10 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
                     "WeChat gives the account no access token: {}; it saw the address {ip}",
                     illness.reason
                 ),
-                None => format!("WeChat gives the account no access token: {}", illness.reason),
+                None => format!(
+                    "WeChat gives the account no access token: {}",
+                    illness.reason
+                ),
             },
             until: illness.next_try_at,
             errcode: illness.errcode,
@@ -173,7 +186,10 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
 pub(crate) fn preview(lines: Vec<Line>) -> Vec<api::PreviewLine> {
     lines
         .into_iter()
-        .map(|line| api::PreviewLine { label: line.label, value: line.value })
+        .map(|line| api::PreviewLine {
+            label: line.label,
+            value: line.value,
+        })
         .collect()
 }
 

@@ -9,12 +9,22 @@ use crate::extract::invalid;
 
 /// The body is JSON, but no object.
 pub(crate) fn not_an_object() -> Violation {
-    invalid("", "type", "the body must be a JSON object", "请求体应为 JSON 对象")
+    invalid(
+        "",
+        "type",
+        "the body must be a JSON object",
+        "请求体应为 JSON 对象",
+    )
 }
 
 /// The shape is wrong and the place was not found.
 pub(crate) fn somewhere(error: &serde_json::Error) -> Violation {
-    invalid("", "form", error.to_string(), format!("格式不正确：{error}"))
+    invalid(
+        "",
+        "form",
+        error.to_string(),
+        format!("格式不正确：{error}"),
+    )
 }
 
 /// The violation for what serde found at `path`.
@@ -45,7 +55,9 @@ pub(crate) fn violation(path: &Path, error: &serde_json::Error) -> Violation {
             format!("{name} 重复出现"),
         );
     }
-    let mismatch = text.strip_prefix("invalid type: ").or(text.strip_prefix("invalid value: "));
+    let mismatch = text
+        .strip_prefix("invalid type: ")
+        .or(text.strip_prefix("invalid value: "));
     if let Some((found, wanted)) = mismatch.and_then(|rest| rest.split_once(", expected ")) {
         return wrong_type(place, found, wanted);
     }
@@ -66,13 +78,23 @@ fn unknown_field(parent: &str, rest: &str) -> Violation {
     let known: Vec<&str> = names.collect();
     let list = known.join(", ");
     let (hint, hint_zh) = match nearest(name, &known) {
-        Some(meant) => (format!("did you mean {meant:?}?"), format!("是不是“{meant}”？")),
-        None => (format!("the fields here are {list}"), format!("可用字段：{list}")),
+        Some(meant) => (
+            format!("did you mean {meant:?}?"),
+            format!("是不是“{meant}”？"),
+        ),
+        None => (
+            format!("the fields here are {list}"),
+            format!("可用字段：{list}"),
+        ),
     };
     let shown: String = name.chars().take(64).collect();
     invalid(
         // serde_path_to_error already steps into the field in some places.
-        if parent.ends_with(&child("", name)) { parent.to_owned() } else { child(parent, name) },
+        if parent.ends_with(&child("", name)) {
+            parent.to_owned()
+        } else {
+            child(parent, name)
+        },
         "unknown_field",
         format!("{shown:?} is not a field here; {hint}"),
         format!("没有字段“{shown}”；{hint_zh}"),
@@ -94,7 +116,10 @@ fn unknown_variant(place: String, rest: &str) -> Violation {
         );
     }
     let (hint, hint_zh) = match nearest(name, &known) {
-        Some(meant) => (format!("; did you mean {meant:?}?"), format!("；是不是“{meant}”？")),
+        Some(meant) => (
+            format!("; did you mean {meant:?}?"),
+            format!("；是不是“{meant}”？"),
+        ),
         None => (String::new(), String::new()),
     };
     invalid(
@@ -160,7 +185,8 @@ fn wanted_words(wanted: &str) -> (&str, &str) {
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&position).map_or_else(|| text.clone(), str::to_owned)
+    text.strip_suffix(&position)
+        .map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The JSON pointer (RFC 6901) of a path.
@@ -251,34 +277,73 @@ mod tests {
             (r#""reference":5"#, "/reference", "type"),
             (r#""data":{"thing1":5}"#, "/data/thing1", "type"),
             (r#""data":{"a/b~":null}"#, "/data/a~1b~0", "type"),
-            (r#""data":{"thing1":{"value":5}}"#, "/data/thing1/value", "type"),
-            (r#""data":{"thing1":{"valeu":"x"}}"#, "/data/thing1/valeu", "unknown_field"),
-            (r#""data":{"thing1":{"color":"x"}}"#, "/data/thing1/value", "missing"),
+            (
+                r#""data":{"thing1":{"value":5}}"#,
+                "/data/thing1/value",
+                "type",
+            ),
+            (
+                r#""data":{"thing1":{"valeu":"x"}}"#,
+                "/data/thing1/valeu",
+                "unknown_field",
+            ),
+            (
+                r#""data":{"thing1":{"color":"x"}}"#,
+                "/data/thing1/value",
+                "missing",
+            ),
             (r#""data":[]"#, "/data", "type"),
-            (r#""miniprogram":{"appid":"wx","path":"x"}"#, "/miniprogram/path", "unknown_field"),
+            (
+                r#""miniprogram":{"appid":"wx","path":"x"}"#,
+                "/miniprogram/path",
+                "unknown_field",
+            ),
             (r#""send_at":"tomorrow""#, "/send_at", "form"),
             (r#""send_at":5"#, "/send_at", "type"),
             (r#""account":"b""#, "/account", "duplicate"),
         ];
         for (changed, pointer, rule) in cases {
             let violation = in_message(changed);
-            assert_eq!((violation.pointer.as_str(), violation.rule), (pointer, rule), "{changed}: {violation:?}");
+            assert_eq!(
+                (violation.pointer.as_str(), violation.rule),
+                (pointer, rule),
+                "{changed}: {violation:?}"
+            );
             assert!(!violation.message_zh.is_ascii(), "{violation:?}");
         }
     }
 
     #[test]
     fn misspellings_are_recognised() {
-        assert!(in_message(r#""refrence":"x""#).message.contains("did you mean \"reference\""));
-        assert!(in_message(r#""templateId":"x""#).message.contains("did you mean \"template_id\""));
-        assert!(in_message(r#""colour":"x""#).message.contains("the fields here are account, kind"));
-        assert!(in_message(r#""data":{"thing1":5}"#).message_zh.contains("加引号"));
+        assert!(
+            in_message(r#""refrence":"x""#)
+                .message
+                .contains("did you mean \"reference\"")
+        );
+        assert!(
+            in_message(r#""templateId":"x""#)
+                .message
+                .contains("did you mean \"template_id\"")
+        );
+        assert!(
+            in_message(r#""colour":"x""#)
+                .message
+                .contains("the fields here are account, kind")
+        );
+        assert!(
+            in_message(r#""data":{"thing1":5}"#)
+                .message_zh
+                .contains("加引号")
+        );
     }
 
     #[test]
     fn what_is_missing_and_what_is_retired_is_said() {
         let violation = found::<NewMessage>(r#"{"account":"a","kind":"template"}"#);
-        assert_eq!((violation.pointer.as_str(), violation.rule), ("/to", "missing"));
+        assert_eq!(
+            (violation.pointer.as_str(), violation.rule),
+            ("/to", "missing")
+        );
         let violation = found::<NewMessage>(r#"{"account":"a","kind":"uniform","to":{}}"#);
         assert!(violation.message.contains("subscribe"), "{violation:?}");
         assert_eq!(found::<NewMessage>("[1]").rule, "type");

@@ -30,10 +30,12 @@ pub(crate) fn template(template: Template) -> api::Template {
                 }
             })
             .collect(),
-        subscription: template.subscription.map(|subscription| match subscription {
-            Subscription::OneTime => api::Subscription::OneTime,
-            Subscription::LongTerm => api::Subscription::LongTerm,
-        }),
+        subscription: template
+            .subscription
+            .map(|subscription| match subscription {
+                Subscription::OneTime => api::Subscription::OneTime,
+                Subscription::LongTerm => api::Subscription::LongTerm,
+            }),
         synced_at: template.synced_at,
     }
 }

@@ -46,7 +46,10 @@ pub(super) async fn read(request: Request, settings: &GatewaySettings) -> Result
 
 async fn collect(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
-        Problem::new(Code::BodyTooLarge, format!("a body may have at most {limit} bytes"))
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("a body may have at most {limit} bytes"),
+        )
     };
     let announced = request
         .headers()
@@ -62,7 +65,9 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes, Problem> {
         let frame = frame.map_err(|error| {
             Problem::new(Code::InvalidJson, format!("the body broke off: {error}"))
         })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         total = total.saturating_add(data.len());
         if total > limit {
             (first, rest) = (None, BytesMut::new());
@@ -99,10 +104,17 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Pro
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let not_json = |detail: String| Problem::new(Code::InvalidJson, detail);
     let text = std::str::from_utf8(body).map_err(|error| {
-        not_json(format!("the body is not UTF-8: byte {} begins no character", error.valid_up_to()))
+        not_json(format!(
+            "the body is not UTF-8: byte {} begins no character",
+            error.valid_up_to()
+        ))
     })?;
     match text.trim_start().as_bytes().first() {
-        None => return Err(not_json("the body is empty; a JSON object is needed".to_owned())),
+        None => {
+            return Err(not_json(
+                "the body is empty; a JSON object is needed".to_owned(),
+            ));
+        }
         Some(b'{') => {}
         // Decoding would take an array for the fields in order.
         Some(_) => {

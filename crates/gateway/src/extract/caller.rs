@@ -83,13 +83,18 @@ impl<N: Need> Caller<N> {
 
     /// The account of this name, if there is one and the caller may touch it.
     pub(crate) fn account(&self, name: &str) -> Result<Arc<Account>, Problem> {
-        self.engine().account(name).filter(|_| self.may_touch(name)).ok_or_else(|| {
-            let shown: String = name.chars().take(64).collect();
-            Problem::new(
-                Code::UnknownAccount,
-                format!("there is no account {shown:?}; GET /v1/accounts lists those there are"),
-            )
-        })
+        self.engine()
+            .account(name)
+            .filter(|_| self.may_touch(name))
+            .ok_or_else(|| {
+                let shown: String = name.chars().take(64).collect();
+                Problem::new(
+                    Code::UnknownAccount,
+                    format!(
+                        "there is no account {shown:?}; GET /v1/accounts lists those there are"
+                    ),
+                )
+            })
     }
 
     /// The accounts the caller may touch, by name.
@@ -104,7 +109,10 @@ impl<N: Need> Caller<N> {
     pub(crate) async fn delivery(&self, id: &str) -> Result<(Delivery, Arc<Account>), Problem> {
         let unknown = || {
             let shown: String = id.chars().take(64).collect();
-            Problem::new(Code::UnknownMessage, format!("there is no message {shown:?}"))
+            Problem::new(
+                Code::UnknownMessage,
+                format!("there is no message {shown:?}"),
+            )
         };
         let id: MessageId = id.parse().map_err(|_| unknown())?;
         let delivery = self.engine().delivery(id).await?.ok_or_else(unknown)?;
@@ -129,21 +137,32 @@ impl<N: Need> FromRequestParts<Gateway> for Caller<N> {
             .challenge("Bearer realm=\"hongyan\"")
         })?;
         let key = gateway.0.engine.authenticate(text).await?.ok_or_else(|| {
-            Problem::new(Code::InvalidKey, "the API key is unknown, was removed, or has ended")
-                .challenge("Bearer realm=\"hongyan\", error=\"invalid_token\"")
+            Problem::new(
+                Code::InvalidKey,
+                "the API key is unknown, was removed, or has ended",
+            )
+            .challenge("Bearer realm=\"hongyan\", error=\"invalid_token\"")
         })?;
         if !key.allows(N::SCOPE) {
             let held: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
             return Err(Problem::new(
                 Code::InsufficientScope,
-                format!("this needs a key with the scope {}; this one has {}", N::SCOPE, held.join(", ")),
+                format!(
+                    "this needs a key with the scope {}; this one has {}",
+                    N::SCOPE,
+                    held.join(", ")
+                ),
             )
             .challenge(&format!(
                 "Bearer realm=\"hongyan\", error=\"insufficient_scope\", scope=\"{}\"",
                 N::SCOPE
             )));
         }
-        Ok(Self { gateway: gateway.clone(), key, need: PhantomData })
+        Ok(Self {
+            gateway: gateway.clone(),
+            key,
+            need: PhantomData,
+        })
     }
 }
 

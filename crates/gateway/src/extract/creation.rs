@@ -36,8 +36,14 @@ impl Creation {
         &self,
         caller: &Caller<N>,
     ) -> Result<Option<StoredResponse>, Problem> {
-        let Some(once) = &self.once else { return Ok(None) };
-        match caller.engine().earlier_response(caller.key_id(), &once.key).await? {
+        let Some(once) = &self.once else {
+            return Ok(None);
+        };
+        match caller
+            .engine()
+            .earlier_response(caller.key_id(), &once.key)
+            .await?
+        {
             None => Ok(None),
             Some((fingerprint, response)) if fingerprint == once.fingerprint => Ok(Some(response)),
             Some(_) => Err(Self::key_reused()),
@@ -60,7 +66,10 @@ impl Creation {
             caller: caller.key_id(),
             key: once.key.clone(),
             fingerprint: once.fingerprint,
-            response: StoredResponse { status, body: body.clone() },
+            response: StoredResponse {
+                status,
+                body: body.clone(),
+            },
         })
     }
 
@@ -78,7 +87,9 @@ impl FromRequest<Gateway> for Creation {
 
     async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
         let key = idempotency_key(request.headers())?;
-        let target = key.is_some().then(|| (request.method().clone(), request.uri().clone()));
+        let target = key
+            .is_some()
+            .then(|| (request.method().clone(), request.uri().clone()));
         let body = body::read(request, &gateway.0.settings).await?;
         let once = key.zip(target).map(|(key, (method, uri))| {
             // The query is left out: `wait` changes how the answer is given, not
@@ -89,7 +100,10 @@ impl FromRequest<Gateway> for Creation {
             hash.update(uri.path());
             hash.update([0]);
             hash.update(&body);
-            Once { key, fingerprint: hash.finalize().into() }
+            Once {
+                key,
+                fingerprint: hash.finalize().into(),
+            }
         });
         Ok(Self { body, once })
     }
@@ -97,7 +111,9 @@ impl FromRequest<Gateway> for Creation {
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(HEADER).into_iter();
-    let Some(key) = given.next() else { return Ok(None) };
+    let Some(key) = given.next() else {
+        return Ok(None);
+    };
     let bytes = key.as_bytes();
     let fits = (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     match key.to_str() {
@@ -119,7 +135,10 @@ mod tests {
         values
             .iter()
             .map(|value| {
-                (http::HeaderName::from_static(HEADER), HeaderValue::from_bytes(value).unwrap())
+                (
+                    http::HeaderName::from_static(HEADER),
+                    HeaderValue::from_bytes(value).unwrap(),
+                )
             })
             .collect()
     }
@@ -128,7 +147,12 @@ mod tests {
     fn keys_are_visible_ascii_of_bounded_length() {
         let longest = [b'k'; 255];
         assert_eq!(idempotency_key(&headers(&[])).unwrap(), None);
-        assert_eq!(idempotency_key(&headers(&[b"order-42"])).unwrap().as_deref(), Some("order-42"));
+        assert_eq!(
+            idempotency_key(&headers(&[b"order-42"]))
+                .unwrap()
+                .as_deref(),
+            Some("order-42")
+        );
         assert!(idempotency_key(&headers(&[&longest])).is_ok());
         for bad in [&b""[..], b"a b", "号".as_bytes(), &[b'k'; 256]] {
             assert!(idempotency_key(&headers(&[bad])).is_err(), "{bad:?}");

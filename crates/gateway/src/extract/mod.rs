@@ -9,7 +9,7 @@ mod query;
 mod stopping;
 
 pub(crate) use body::{Json, decode};
-pub(crate) use caller::{AtAccount, CanAdmin, CanRead, CanSend, CanToken, Caller, Need};
+pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
 pub(crate) use creation::Creation;
 pub(crate) use page::PageOf;
 pub(crate) use query::{Query, invalid};

@@ -31,10 +31,16 @@ impl PageOf {
         );
         let after = query.read_with(
             "cursor",
-            ("the next_cursor of the page before", "上一页返回的 next_cursor"),
+            (
+                "the next_cursor of the page before",
+                "上一页返回的 next_cursor",
+            ),
             |text| URL_SAFE_NO_PAD.decode(text).ok(),
         );
-        Self { limit: limit.unwrap_or(USUAL), after }
+        Self {
+            limit: limit.unwrap_or(USUAL),
+            after,
+        }
     }
 
     /// The page of a list of which one item more than `limit` was fetched, if
@@ -42,8 +48,10 @@ impl PageOf {
     pub(crate) fn list<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> Vec<u8>) -> List<T> {
         let more = items.len() > self.limit;
         items.truncate(self.limit);
-        let next_cursor =
-            items.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         List { items, next_cursor }
     }
 
@@ -52,9 +60,11 @@ impl PageOf {
     pub(crate) fn cut<T>(&self, items: Vec<T>, key: impl Fn(&T) -> Vec<u8>) -> List<T> {
         let items = match &self.after {
             None => items,
-            Some(after) => {
-                items.into_iter().skip_while(|item| key(item) != *after).skip(1).collect()
-            }
+            Some(after) => items
+                .into_iter()
+                .skip_while(|item| key(item) != *after)
+                .skip(1)
+                .collect(),
         };
         self.list(items, key)
     }
@@ -85,7 +95,11 @@ mod tests {
 
     #[test]
     fn a_full_last_page_has_no_next() {
-        let page = PageOf { limit: 2, after: None }.cut(vec!["a", "b"], key);
+        let page = PageOf {
+            limit: 2,
+            after: None,
+        }
+        .cut(vec!["a", "b"], key);
         assert_eq!(page.next_cursor, None);
     }
 }

@@ -119,7 +119,11 @@ impl Query {
 
     /// Everything is read: whatever is left is not known here.
     pub(crate) fn done(mut self) -> Result<(), Problem> {
-        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
+        let known = if self.known.is_empty() {
+            "none".to_owned()
+        } else {
+            self.known.join(", ")
+        };
         for (name, _) in &self.pairs {
             let shown: String = name.chars().take(64).collect();
             self.violations.push(invalid(
@@ -151,7 +155,10 @@ impl<S: Sync> FromRequestParts<S> for Query {
 /// `application/x-www-form-urlencoded`).
 fn plain(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -173,7 +180,10 @@ mod tests {
         assert_eq!(query.read::<u32>("limit", ("a number", "数字")), None);
         assert_eq!(query.read::<i64>("errcode", ("a number", "数字")), Some(2));
         let violations = query.done().unwrap_err().into_violations();
-        let seen: Vec<_> = violations.iter().map(|v| (v.pointer.as_str(), v.rule)).collect();
+        let seen: Vec<_> = violations
+            .iter()
+            .map(|v| (v.pointer.as_str(), v.rule))
+            .collect();
         assert_eq!(
             seen,
             [

@@ -32,6 +32,10 @@ impl<S: Sync> FromRequestParts<S> for Stopping {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // Absent where the router is served by something other than ours.
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(None)))
+        Ok(parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or(Self(None)))
     }
 }

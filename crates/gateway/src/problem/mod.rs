@@ -89,19 +89,13 @@ impl Problem {
         self
     }
 
-    fn because_wechat(
-        mut self,
-        errcode: i64,
-        errmsg: Option<String>,
-        rid: Option<String>,
-    ) -> Self {
-        self.0.wechat = Some(WechatCause { errcode, errmsg, rid });
+    fn because_wechat(mut self, errcode: i64, errmsg: Option<String>, rid: Option<String>) -> Self {
+        self.0.wechat = Some(WechatCause {
+            errcode,
+            errmsg,
+            rid,
+        });
         self
-    }
-
-    /// What is wrong, in a sentence.
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
     }
 
     /// The rules broken.
@@ -123,7 +117,12 @@ impl Problem {
             status: row.status,
             detail: self.0.detail,
             code: row.code.to_owned(),
-            violations: self.0.violations.into_iter().map(convert::violation).collect(),
+            violations: self
+                .0
+                .violations
+                .into_iter()
+                .map(convert::violation)
+                .collect(),
             errcode: wechat.as_ref().map(|w| w.errcode),
             diagnosis: wechat.as_ref().and_then(|w| convert::diagnosis(w.errcode)),
             errmsg: wechat.as_ref().and_then(|w| w.errmsg.clone()),
@@ -143,7 +142,9 @@ impl IntoResponse for Problem {
         let mut response =
             (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(challenge) = challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

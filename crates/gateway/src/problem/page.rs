@@ -55,7 +55,10 @@ pub(crate) fn page_html() -> String {
 
 /// Escapes, and turns `code` in back-ticks into `<code>`.
 fn in_html(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     let mut html = String::with_capacity(escaped.len());
     for (index, part) in escaped.split('`').enumerate() {
         if index > 0 {
@@ -85,7 +88,11 @@ mod tests {
         assert_eq!(in_html("a `b<c>` d"), "a <code>b&lt;c&gt;</code> d");
         for code in Code::ALL {
             assert_eq!(code.row().meaning.matches('`').count() % 2, 0, "{code:?}");
-            assert_eq!(code.row().meaning_zh.matches('`').count() % 2, 0, "{code:?}");
+            assert_eq!(
+                code.row().meaning_zh.matches('`').count() % 2,
+                0,
+                "{code:?}"
+            );
         }
     }
 }

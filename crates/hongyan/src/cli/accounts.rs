@@ -199,7 +199,7 @@ fn secret(file: Option<&str>) -> Result<Option<Secret>, Failure> {
             Err(_) => return Ok(None),
         },
     };
-    Ok(Some(Secret::new(text.trim())))
+    Ok(Some(Secret::from(text.trim())))
 }
 
 async fn list(connection: &Connection, json: bool) -> Result<(), Failure> {

@@ -79,10 +79,10 @@ impl Doctor {
             });
         };
         fine("configuration", "every key is known and fits");
-        let store = open_store(&config, false)?;
+        let store = Arc::new(open_store(&config, false)?);
         store.ping().await?;
         fine("database", "it can be read and written");
-        let engine = open_engine(&config, Arc::new(store.clone())).await?;
+        let engine = open_engine(&config, Arc::clone(&store) as Arc<dyn Store>).await?;
         let accounts = engine.accounts();
         if accounts.is_empty() {
             findings.push(Finding {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) struct DeclaredAccount {
     #[serde(deserialize_with = "name")]
     pub(crate) name: AccountName,
-    pub(crate) kind: DeclaredKind,
+    pub(crate) kind: AccountKind,
     pub(crate) appid: AppId,
     pub(crate) secret: AppSecret,
     pub(crate) original_id: Option<OriginalId>,
@@ -25,9 +25,6 @@ pub(crate) struct DeclaredAccount {
     #[serde(default)]
     pub(crate) disabled: bool,
 }
-
-/// What the account is at WeChat.
-pub(crate) type DeclaredKind = AccountKind;
 
 /// `callback = { token = …, encoding_aes_key = … }`.
 #[derive(Debug, Deserialize)]

@@ -13,7 +13,7 @@ mod secrets;
 mod server;
 mod wechat;
 
-pub(crate) use accounts::{DeclaredAccount, DeclaredKind};
+pub(crate) use accounts::DeclaredAccount;
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use log::{Format, Log};

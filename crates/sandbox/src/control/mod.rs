@@ -8,7 +8,10 @@ mod problem;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
+use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use crate::Sandbox;
@@ -46,6 +49,21 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/clock", get(faults::clock).post(faults::advance))
         .method_not_allowed_fallback(async || Problem::method())
         .fallback(async || Problem::route())
+        .layer(map_response(as_problem))
+}
+
+/// Gives refusals of the framework itself (an over-long body, a path that is
+/// no UTF-8) the form of all others.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    Problem::framework(status).into_response()
 }
 
 /// Reads a JSON body; the problem names the place of what is wrong.

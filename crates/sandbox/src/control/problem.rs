@@ -60,6 +60,21 @@ impl Problem {
         )
     }
 
+    /// What the HTTP framework refused before any handler saw it.
+    pub(crate) fn framework(status: StatusCode) -> Self {
+        let detail = if status == StatusCode::PAYLOAD_TOO_LARGE {
+            "the body may have 2 MiB"
+        } else {
+            "the request cannot be read; check its path, headers and body"
+        };
+        Self::new(
+            status,
+            "unreadable_request",
+            "Unreadable request",
+            detail.to_owned(),
+        )
+    }
+
     pub(crate) fn route() -> Self {
         let detail = "no such path under /sandbox/v1; it has accounts, people, deliveries, \
                       faults, clock, requests, stats and bulk/people";

@@ -136,9 +136,9 @@ impl Template {
                 text.push_str(before);
                 let value = sent(key).unwrap_or_default();
                 if free {
-                    text.push_str(&cut(value))
+                    text.push_str(&cut(value));
                 } else {
-                    text.push_str(value)
+                    text.push_str(value);
                 }
                 rest = after;
             }

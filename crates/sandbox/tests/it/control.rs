@@ -160,11 +160,11 @@ fn people_and_their_actions() {
 }
 
 #[test]
-fn a_million_people_cost_nothing() {
+fn people_in_bulk_are_followers_like_others() {
     let app = App::new();
     let account = app.account(AccountKind::OfficialAccount);
     let template = app.template(&account, "{{thing1.DATA}}");
-    let body = json!({ "appid": account.appid, "count": 1_000_000 });
+    let body = json!({ "appid": account.appid, "count": 100_000 });
     let made = app.control("POST", "/bulk/people", &body);
     assert_eq!(made.status, 201);
     let url = made.json()["openids_url"].as_str().unwrap().to_owned();
@@ -172,7 +172,7 @@ fn a_million_people_cost_nothing() {
         .strip_prefix(&format!("http://{}", app.address))
         .unwrap();
     let openids = app.get(path).body;
-    assert_eq!(openids.lines().count(), 1_000_000);
+    assert_eq!(openids.lines().count(), 100_000);
     let last = openids.lines().last().unwrap();
     let token = app.token(&account);
     let send = format!("/cgi-bin/message/template/send?access_token={token}");
@@ -190,7 +190,7 @@ fn a_million_people_cost_nothing() {
             .errcode(),
         43004
     );
-    assert_eq!(app.sandbox.accounts()[0].followers, 999_999);
+    assert_eq!(app.sandbox.accounts()[0].followers, 99_999);
     assert_eq!(app.sandbox.inbox(last, 5).unwrap().items.len(), 1);
 }
 

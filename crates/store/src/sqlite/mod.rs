@@ -26,8 +26,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hongyan_domain::clock::Clock;
-use hongyan_domain::port::StoreError;
+use hongyan_domain::port::{Store, StoreError};
 use rusqlite::{Connection, OptionalExtension};
 
 use self::fault::Outcome;
@@ -111,23 +112,6 @@ impl SqliteStore {
         })
     }
 
-    /// Whether the database takes writes at this moment; writes a few bytes to
-    /// find out. For health checks.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let now = millis(self.clock.now());
-        self.write(1, move |db| {
-            db.prepare_cached(
-                "-- store.ping\nINSERT OR REPLACE INTO meta (name, value) VALUES ('pinged_at', ?1)",
-            )?
-            .execute([now.to_be_bytes()])?;
-            Ok(())
-        })
-        .await
-    }
-
     /// Lets the writes that wait finish and closes the file for writing. Every
     /// later write is refused as unavailable. Dropping the store does the same.
     pub async fn shutdown(&self) {
@@ -159,4 +143,19 @@ fn has_removed_accounts(db: &Connection) -> rusqlite::Result<bool> {
     )
     .optional()
     .map(|found| found.is_some())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        let now = millis(self.clock.now());
+        self.write(1, move |db| {
+            db.prepare_cached(
+                "-- store.ping\nINSERT OR REPLACE INTO meta (name, value) VALUES ('pinged_at', ?1)",
+            )?
+            .execute([now.to_be_bytes()])?;
+            Ok(())
+        })
+        .await
+    }
 }

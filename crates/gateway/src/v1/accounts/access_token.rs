@@ -27,6 +27,8 @@ pub(crate) async fn access_token(
         access_token: issued.token.expose().into(),
         expires_in: issued.expires_in.as_secs(),
     })?;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

@@ -24,6 +24,13 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     query.done()?;
     let settings = account::changed(&at.account.settings, &wanted).map_err(Problem::invalid)?;
-    let changed = at.caller.engine().change_account(at.account.id, settings).await?;
-    ok(&account::account(&changed, at.caller.engine().clock().now()))
+    let changed = at
+        .caller
+        .engine()
+        .change_account(at.account.id, settings)
+        .await?;
+    ok(&account::account(
+        &changed,
+        at.caller.engine().clock().now(),
+    ))
 }

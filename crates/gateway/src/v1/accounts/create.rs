@@ -3,14 +3,14 @@ use hongyan_api::{Account, NewAccount};
 use http::StatusCode;
 
 use crate::convert::account;
-use crate::extract::{CanAdmin, Caller, Creation, Query};
+use crate::extract::{Caller, CanAdmin, Creation, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::{body_of, replay, respond};
 
 /// Makes an account known.
 ///
-/// Its secrets are sealed at rest and never read back. Its templates are listed
-/// at once in the background of the first send; `templates/sync` does it now.
+/// Its secrets are sealed at rest and never read back. WeChat is not asked
+/// anything yet: `check` does that, and `templates/sync` brings its templates.
 #[utoipa::path(
     post, path = "/v1/accounts", tag = "accounts", operation_id = "add_account",
     params(
@@ -34,11 +34,17 @@ pub(crate) async fn create(
     if !caller.may_touch(settings.name.as_str()) {
         return Err(Problem::new(
             Code::AccountNotAllowed,
-            format!("this API key is restricted to other accounts than {:?}", wanted.name),
+            format!(
+                "this API key is restricted to other accounts than {:?}",
+                wanted.name
+            ),
         ));
     }
     // The answer is stored with the account, so it is made before.
-    let body = body_of(&account::new_account(&settings, caller.engine().clock().now()))?;
+    let body = body_of(&account::new_account(
+        &settings,
+        caller.engine().clock().now(),
+    ))?;
     let once = request.keep(&caller, StatusCode::CREATED.as_u16(), &body);
     caller.engine().add_account(settings, once).await?;
     Ok(respond(StatusCode::CREATED, body))

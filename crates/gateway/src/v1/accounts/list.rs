@@ -2,7 +2,7 @@ use axum::response::Response;
 use hongyan_api::{Account, List, PageQuery};
 
 use crate::convert::account;
-use crate::extract::{CanRead, Caller, PageOf, Query};
+use crate::extract::{Caller, CanRead, PageOf, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
 
@@ -17,9 +17,15 @@ pub(crate) async fn list(caller: Caller<CanRead>, mut query: Query) -> Result<Re
     let page = PageOf::of(&mut query);
     query.done()?;
     let now = caller.engine().clock().now();
-    let found = page.cut(caller.accounts(), |account| account.name().as_str().as_bytes().to_vec());
+    let found = page.cut(caller.accounts(), |account| {
+        account.name().as_str().as_bytes().to_vec()
+    });
     ok(&List::<Account> {
-        items: found.items.iter().map(|found| account::account(found, now)).collect(),
+        items: found
+            .items
+            .iter()
+            .map(|found| account::account(found, now))
+            .collect(),
         next_cursor: found.next_cursor,
     })
 }

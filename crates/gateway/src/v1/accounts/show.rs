@@ -15,5 +15,8 @@ use crate::v1::ok;
 )]
 pub(crate) async fn show(at: AtAccount<CanRead>, query: Query) -> Result<Response, Problem> {
     query.done()?;
-    ok(&account::account(&at.account, at.caller.engine().clock().now()))
+    ok(&account::account(
+        &at.account,
+        at.caller.engine().clock().now(),
+    ))
 }

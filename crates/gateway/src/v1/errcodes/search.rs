@@ -3,7 +3,7 @@ use hongyan_api::{Errcode, List, PageQuery};
 use hongyan_wechat::ErrCode;
 
 use super::shown;
-use crate::extract::{CanRead, Caller, PageOf, Query};
+use crate::extract::{Caller, CanRead, PageOf, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
 

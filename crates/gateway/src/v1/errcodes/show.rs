@@ -5,7 +5,7 @@ use hongyan_api::Errcode;
 use hongyan_wechat::ErrCode;
 
 use super::shown;
-use crate::extract::{CanRead, Caller, Query};
+use crate::extract::{Caller, CanRead, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
 
@@ -23,12 +23,18 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     query.done()?;
     let text = code.map_or_else(|_| String::new(), |code| code.0);
-    let found = text.parse().ok().and_then(|code| ErrCode(code).info()).and_then(shown);
+    let found = text
+        .parse()
+        .ok()
+        .and_then(|code| ErrCode(code).info())
+        .and_then(shown);
     let Some(found) = found else {
         let text: String = text.chars().take(32).collect();
         return Err(Problem::new(
             Code::UnknownErrcode,
-            format!("the errcode {text:?} is not in the catalogue; GET /v1/errcodes?q= searches it"),
+            format!(
+                "the errcode {text:?} is not in the catalogue; GET /v1/errcodes?q= searches it"
+            ),
         ));
     };
     ok(&found)

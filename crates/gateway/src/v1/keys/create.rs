@@ -3,7 +3,7 @@ use hongyan_api::{CreatedKey, NewKey};
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 
 use crate::convert::key;
-use crate::extract::{CanAdmin, Caller, Creation, Query};
+use crate::extract::{Caller, CanAdmin, Creation, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::{body_of, replay, respond};
 
@@ -39,14 +39,21 @@ pub(crate) async fn create(
     }
     let scopes = key::scopes(&wanted.scopes);
     let (made, text) =
-        caller.engine().new_key(wanted.name, scopes, wanted.accounts, wanted.expires_at);
-    let body = body_of(&CreatedKey { key: key::key(&made), api_key: text.expose().into() })?;
+        caller
+            .engine()
+            .new_key(wanted.name, scopes, wanted.accounts, wanted.expires_at);
+    let body = body_of(&CreatedKey {
+        key: key::key(&made),
+        api_key: text.expose().into(),
+    })?;
     let once = request.keep(&caller, StatusCode::CREATED.as_u16(), &body);
     caller.engine().add_key(&made, once).await?;
     Ok(secret(respond(StatusCode::CREATED, body)))
 }
 
 fn secret(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -2,7 +2,7 @@ use axum::response::Response;
 use hongyan_api::{Key, List, PageQuery};
 
 use crate::convert::key::key;
-use crate::extract::{CanAdmin, Caller, PageOf, Query};
+use crate::extract::{Caller, CanAdmin, PageOf, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
 

@@ -4,7 +4,7 @@ use axum::response::Response;
 use hongyan_domain::KeyId;
 use hongyan_domain::port::StoreError;
 
-use crate::extract::{CanAdmin, Caller, Query};
+use crate::extract::{Caller, CanAdmin, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::nothing;
 
@@ -24,7 +24,9 @@ pub(crate) async fn remove(
     let unknown = || Problem::new(Code::UnknownKey, "there is no key of this id");
     let id: KeyId = id.map_err(|_| unknown())?.parse().map_err(|_| unknown())?;
     let keys = caller.engine().keys().await?;
-    let is_there = keys.iter().any(|key| key.id == id && caller.covers(&key.accounts));
+    let is_there = keys
+        .iter()
+        .any(|key| key.id == id && caller.covers(&key.accounts));
     if !is_there {
         return Err(unknown());
     }

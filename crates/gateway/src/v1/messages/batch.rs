@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::intake::prepare;
 use crate::convert::message::accepted;
-use crate::extract::{CanSend, Caller, Creation, Query, decode, invalid};
+use crate::extract::{Caller, CanSend, Creation, Query, decode, invalid};
 use crate::problem::Problem;
 use crate::v1::{body_of, replay, respond};
 
@@ -67,7 +67,9 @@ pub(crate) async fn batch(
             // What ails storage ails the rest, too: nothing was stored yet.
             Err(problem) if problem.code().row().status >= 500 => return Err(problem),
             Err(problem) => {
-                results.push(BatchResult::Refused { problem: Box::new(problem.into_document()) });
+                results.push(BatchResult::Refused {
+                    problem: Box::new(problem.into_document()),
+                });
             }
         }
     }

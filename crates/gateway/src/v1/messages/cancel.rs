@@ -7,7 +7,7 @@ use hongyan_domain::port::Cancellation;
 
 use super::shown;
 use crate::convert::message::Detail;
-use crate::extract::{CanSend, Caller, Query};
+use crate::extract::{Caller, CanSend, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
 
@@ -42,7 +42,10 @@ pub(crate) async fn cancel(
             let now = caller.engine().clock().now();
             let (delivery, _) = caller.delivery(&id).await?;
             let status = delivery.status(now);
-            Err(Problem::new(Code::AlreadyOver, format!("the message is {status} already")))
+            Err(Problem::new(
+                Code::AlreadyOver,
+                format!("the message is {status} already"),
+            ))
         }
     }
 }

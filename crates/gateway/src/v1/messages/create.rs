@@ -10,7 +10,7 @@ use http::StatusCode;
 use super::intake::prepare;
 use super::shown;
 use crate::convert::message::{Detail, accepted, still_open};
-use crate::extract::{CanSend, Caller, Creation, Query, Stopping};
+use crate::extract::{Caller, CanSend, Creation, Query, Stopping};
 use crate::problem::Problem;
 use crate::v1::{body_of, mark_replayed, ok, replay, respond};
 
@@ -39,7 +39,10 @@ pub(crate) async fn create(
     stopping: Stopping,
     request: Creation,
 ) -> Result<Response, Problem> {
-    let wait = Wait { at_most: seconds(&mut query), stopping };
+    let wait = Wait {
+        at_most: seconds(&mut query),
+        stopping,
+    };
     query.done()?;
     if let Some(earlier) = request.earlier(&caller).await? {
         return again(&caller, earlier, wait).await;
@@ -62,7 +65,10 @@ struct Wait {
 
 fn seconds(query: &mut Query) -> Option<Duration> {
     query
-        .read::<u32>("wait", ("a whole number of seconds, at most 60", "整数秒，最多 60"))
+        .read::<u32>(
+            "wait",
+            ("a whole number of seconds, at most 60", "整数秒，最多 60"),
+        )
         .filter(|seconds| *seconds > 0)
         .map(|seconds| Duration::from_secs(u64::from(seconds)))
 }
@@ -84,14 +90,17 @@ async fn outcome(
         () = wait.stopping.asked() => caller.engine().delivery(id).await?,
     };
     let now = caller.engine().clock().now();
-    let account = delivery.as_ref().and_then(|d| caller.engine().account_by_id(d.message.account));
+    let account = delivery
+        .as_ref()
+        .and_then(|d| caller.engine().account_by_id(d.message.account));
     match (delivery, account) {
         (Some(delivery), Some(account)) if delivery.status(now).is_settled() => {
             ok(&shown(caller, delivery, &account, Detail::Whole))
         }
-        (Some(delivery), _) => {
-            Ok(respond(StatusCode::ACCEPTED, body_of(&still_open(&delivery, now))?))
-        }
+        (Some(delivery), _) => Ok(respond(
+            StatusCode::ACCEPTED,
+            body_of(&still_open(&delivery, now))?,
+        )),
         // Removed with its account in between.
         (None, _) => Ok(respond(StatusCode::ACCEPTED, body)),
     }
@@ -108,9 +117,9 @@ async fn again(
         .ok()
         .and_then(|accepted| accepted.id.parse().ok());
     match id {
-        Some(id) if wait.at_most.is_some() => {
-            outcome(caller, id, earlier.body, wait).await.map(mark_replayed)
-        }
+        Some(id) if wait.at_most.is_some() => outcome(caller, id, earlier.body, wait)
+            .await
+            .map(mark_replayed),
         _ => Ok(replay(earlier)),
     }
 }

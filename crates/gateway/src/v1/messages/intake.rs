@@ -36,16 +36,31 @@ pub(super) async fn prepare<N: Need>(
     request: NewMessage,
 ) -> Result<Prepared, Refusal> {
     caller.account(&request.account).map_err(Refusal::Other)?;
-    let draft::Reading { draft, mut violations } = draft::read(request, caller.key_id());
+    let draft::Reading {
+        draft,
+        mut violations,
+    } = draft::read(request, caller.key_id());
     let Some(draft) = draft else {
-        return Err(Refusal::Invalid { violations, preview: Vec::new() });
+        return Err(Refusal::Invalid {
+            violations,
+            preview: Vec::new(),
+        });
     };
     match caller.engine().prepare(draft).await {
         Ok(prepared) if violations.is_empty() => Ok(prepared),
-        Ok(prepared) => Err(Refusal::Invalid { violations, preview: prepared.preview }),
-        Err(Rejection::Invalid { violations: more, preview }) => {
+        Ok(prepared) => Err(Refusal::Invalid {
+            violations,
+            preview: prepared.preview,
+        }),
+        Err(Rejection::Invalid {
+            violations: more,
+            preview,
+        }) => {
             violations.extend(more);
-            Err(Refusal::Invalid { violations, preview })
+            Err(Refusal::Invalid {
+                violations,
+                preview,
+            })
         }
         Err(other) => Err(Refusal::Other(problem(other))),
     }
@@ -67,7 +82,11 @@ fn problem(rejection: Rejection) -> Problem {
             format!("the account {name:?} is switched off"),
             format!("账号“{name}”已停用"),
         )]),
-        Rejection::WrongKind { account, account_kind, kind } => {
+        Rejection::WrongKind {
+            account,
+            account_kind,
+            kind,
+        } => {
             let can: Vec<_> = hongyan_domain::message::Kind::ALL
                 .into_iter()
                 .filter(|kind| account_kind.sends(*kind))
@@ -83,13 +102,26 @@ fn problem(rejection: Rejection) -> Problem {
                 format!("账号“{account}”是 {account_kind}，可发送 {can}，不能发送 {kind}"),
             )])
         }
-        Rejection::UnknownTemplate { template_id, account, known, sync_failure } => {
-            let listed: Vec<_> =
-                known.iter().map(|(id, title)| format!("{id} ({title})")).collect();
-            let listed = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
+        Rejection::UnknownTemplate {
+            template_id,
+            account,
+            known,
+            sync_failure,
+        } => {
+            let listed: Vec<_> = known
+                .iter()
+                .map(|(id, title)| format!("{id} ({title})"))
+                .collect();
+            let listed = if listed.is_empty() {
+                "none".to_owned()
+            } else {
+                listed.join(", ")
+            };
             let (how, how_zh) = match sync_failure {
                 None => (
-                    format!("WeChat was asked for the list; it may be made new by POST /v1/accounts/{account}/templates/sync"),
+                    format!(
+                        "WeChat was asked for the list; it may be made new by POST /v1/accounts/{account}/templates/sync"
+                    ),
                     format!("可用 POST /v1/accounts/{account}/templates/sync 重新同步"),
                 ),
                 Some(failure) => (

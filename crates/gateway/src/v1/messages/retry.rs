@@ -6,7 +6,7 @@ use hongyan_domain::port::Requeue;
 
 use super::shown;
 use crate::convert::message::Detail;
-use crate::extract::{CanSend, Caller, Query};
+use crate::extract::{Caller, CanSend, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
 
@@ -38,7 +38,9 @@ pub(crate) async fn retry(
             let status = found.status(caller.engine().clock().now());
             Err(Problem::new(
                 Code::NotRetryable,
-                format!("the message is {status}; only failed, undelivered and unknown ones can be sent again"),
+                format!(
+                    "the message is {status}; only failed, undelivered and unknown ones can be sent again"
+                ),
             ))
         }
     }

@@ -6,7 +6,7 @@ use hongyan_domain::port::{MessageFilter, Page};
 
 use super::shown;
 use crate::convert::message::Detail;
-use crate::extract::{CanRead, Caller, PageOf, Query};
+use crate::extract::{Caller, CanRead, PageOf, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
 
@@ -17,10 +17,7 @@ use crate::v1::ok;
     responses((status = 200, description = "Those that fit, without their attempts.", body = List<Message>)),
     security(("api_key" = ["read"])),
 )]
-pub(crate) async fn search(
-    caller: Caller<CanRead>,
-    mut query: Query,
-) -> Result<Response, Problem> {
+pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<Response, Problem> {
     let account = query.text("account");
     let mut filter = filter(&mut query);
     let page = PageOf::of(&mut query);
@@ -40,8 +37,16 @@ pub(crate) async fn search(
         }
         None => None,
     };
-    let found =
-        caller.engine().deliveries(&filter, Page { limit: page.limit + 1, after }).await?;
+    let found = caller
+        .engine()
+        .deliveries(
+            &filter,
+            Page {
+                limit: page.limit + 1,
+                after,
+            },
+        )
+        .await?;
     let found = page.list(found, |delivery| delivery.message.id.as_bytes().to_vec());
     let items = found
         .items
@@ -52,12 +57,17 @@ pub(crate) async fn search(
             Some(shown(&caller, delivery, &account, Detail::Listed))
         })
         .collect();
-    ok(&List::<Message> { items, next_cursor: found.next_cursor })
+    ok(&List::<Message> {
+        items,
+        next_cursor: found.next_cursor,
+    })
 }
 
 fn filter(query: &mut Query) -> MessageFilter {
-    const TIME: (&str, &str) =
-        ("a time such as 2026-11-20T10:00:00Z", "时间，如 2026-11-20T10:00:00Z");
+    const TIME: (&str, &str) = (
+        "a time such as 2026-11-20T10:00:00Z",
+        "时间，如 2026-11-20T10:00:00Z",
+    );
     MessageFilter {
         accounts: None,
         kind: query.read_with("kind", ("template or subscribe", " template 或 subscribe"), |text| {

@@ -5,7 +5,7 @@ use hongyan_api::Message;
 
 use super::shown;
 use crate::convert::message::Detail;
-use crate::extract::{CanRead, Caller, Query};
+use crate::extract::{Caller, CanRead, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
 
@@ -22,6 +22,8 @@ pub(crate) async fn show(
     query: Query,
 ) -> Result<Response, Problem> {
     query.done()?;
-    let (delivery, account) = caller.delivery(&id.map_or_else(|_| String::new(), |id| id.0)).await?;
+    let (delivery, account) = caller
+        .delivery(&id.map_or_else(|_| String::new(), |id| id.0))
+        .await?;
     ok(&shown(&caller, delivery, &account, Detail::Whole))
 }

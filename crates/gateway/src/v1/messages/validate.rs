@@ -4,7 +4,7 @@ use hongyan_domain::template::{Line, Violation};
 
 use super::intake::{Refusal, prepare};
 use crate::convert::{message::preview, violation};
-use crate::extract::{CanRead, Caller, Creation, Query};
+use crate::extract::{Caller, CanRead, Creation, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
 
@@ -32,7 +32,10 @@ pub(crate) async fn validate(
         Err(problem) => Refusal::Other(problem),
     };
     match refusal {
-        Refusal::Invalid { violations, preview } => answer(violations, preview),
+        Refusal::Invalid {
+            violations,
+            preview,
+        } => answer(violations, preview),
         Refusal::Other(problem) => match problem.code() {
             Code::ValidationFailed
             | Code::UnknownTemplate
