@@ -12,11 +12,11 @@ use serde::Serialize;
 /// What the virtual clock stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClockBase {
-    /// Real time plus whatever was added by [`Clock::advance`].
+    /// Real time plus whatever was added by [`crate::Sandbox::advance`].
     #[default]
     System,
     /// A fixed instant (milliseconds since 1970 UTC) that moves only by
-    /// [`Clock::advance`]: for tests that must not depend on real time.
+    /// [`crate::Sandbox::advance`]: for tests that must not depend on real time.
     Manual(i64),
 }
 

@@ -15,7 +15,7 @@ use hongyan_api::{
 use hongyan_domain::clock::{Clock, ManualClock};
 use hongyan_domain::delivery::Claimed;
 use hongyan_domain::key::Scope;
-use hongyan_domain::port::{QueueStore, Store};
+use hongyan_domain::port::{KeyStore, QueueStore, Store};
 use hongyan_engine::chance::Chance;
 use hongyan_engine::{Engine, EngineSettings};
 use hongyan_gateway::GatewaySettings;
@@ -175,6 +175,7 @@ impl TestApp {
         };
         let store = SqliteStore::open(&dir.path().join("test.db"), options).expect("a database");
         let store = Arc::new(store);
+        let keys = store.keys().await.expect("keys").len() as u64;
         let transport = HyperTransport::new(HyperSettings {
             total_timeout: wishes.request_timeout,
             ..HyperSettings::default()
@@ -185,7 +186,8 @@ impl TestApp {
             Arc::clone(&store) as Arc<dyn Store>,
             hongyan_wechat::Client::new(transport, Bases::all_at(&base)),
             Arc::clone(&clock) as Arc<dyn Clock>,
-            Chance::seeded(7),
+            // Another process draws other numbers.
+            Chance::seeded(clock.now().as_millisecond().unsigned_abs() + keys),
             wishes.engine,
         )
         .await
@@ -195,7 +197,7 @@ impl TestApp {
         tokio::spawn(async move {
             hongyan_gateway::serve(listener, router, std::future::pending()).await
         });
-        let name = format!("test {}", engine.keys().await.expect("keys").len());
+        let name = format!("test {keys}");
         let (key, text) = engine.new_key(name, vec![Scope::Admin], Vec::new(), None);
         engine.add_key(&key, None).await.expect("the key is stored");
         let api_key = text.expose().to_owned();

@@ -90,7 +90,7 @@ fn problem(rejection: Rejection) -> Problem {
             let can: Vec<_> = hongyan_domain::message::Kind::ALL
                 .into_iter()
                 .filter(|kind| account_kind.sends(*kind))
-                .map(|kind| kind.as_str())
+                .map(hongyan_domain::message::Kind::as_str)
                 .collect();
             let can = can.join(", ");
             let sentence =
