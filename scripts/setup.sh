@@ -19,7 +19,8 @@ fail() {
 missing=()
 have cc || missing+=(build-essential)
 have make || missing+=(make)
-have curl || missing+=(curl ca-certificates)
+have curl || missing+=(curl)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || missing+=(ca-certificates)
 if [ "$purpose" = test ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 fi
@@ -34,9 +35,9 @@ install_packages() {
         [ -t 0 ] || as_root=(sudo -n)
     fi
     say "installing $*"
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q </dev/null >&2
+    "${as_root[@]}" apt-get update -qq </dev/null >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends "$@" </dev/null >&2
+        apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
 }
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}" ||
     fail "the packages could not be installed; please run: sudo apt-get install -y ${missing[*]}"

@@ -129,6 +129,9 @@ impl Client {
             ApiError::local("the API key contains characters that cannot be sent".to_owned())
         })?;
         bearer.set_sensitive(true);
+        // reqwest takes the process's provider of cryptography. Whoever came first
+        // has named one already.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("hongyan/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))

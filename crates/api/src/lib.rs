@@ -28,7 +28,7 @@ pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
     MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, Priority, Receipt, Recipient, Status, StyledValue, Validation, Value, Waiting,
+    PreviewLine, Priority, Receipt, Recipient, SlotValue, Status, StyledValue, Validation, Waiting,
     WaitingFor,
 };
 pub use page::{List, PageQuery};

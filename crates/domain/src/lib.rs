@@ -17,6 +17,7 @@ pub mod key;
 pub mod message;
 pub mod port;
 pub mod retry;
+pub mod spelling;
 pub mod template;
 
 pub use ids::{AccountId, KeyId, MessageId};

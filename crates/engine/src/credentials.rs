@@ -491,7 +491,10 @@ impl Credentials {
                 .as_ref()
                 .map_or(now, |former| former.since),
             errcode: error.errcode().map(|code| code.0),
-            seen_ip: error.refusal().and_then(ApiError::seen_ip).map(|ip| ip.to_string()),
+            seen_ip: error
+                .refusal()
+                .and_then(ApiError::seen_ip)
+                .map(|ip| ip.to_string()),
             reason: error.to_string(),
             next_try_at,
         };

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::cli::output;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::wiring::{Gateway, asked_to_stop, listen, reachable};
+use crate::wiring::{Gateway, StopSignal, listen, reachable};
 
 /// The official account, as seeded.
 const OFFICIAL: Seed = Seed {
@@ -27,7 +27,12 @@ const OFFICIAL: Seed = Seed {
     appid: "wx0de3000000000a01",
     kind: AccountKind::OfficialAccount,
     templates: &[
-        (MessageKind::Template, None, "订单发货通知", "商品名称：{{thing1.DATA}}\n发货时间：{{time2.DATA}}\n"),
+        (
+            MessageKind::Template,
+            None,
+            "订单发货通知",
+            "商品名称：{{thing1.DATA}}\n发货时间：{{time2.DATA}}\n",
+        ),
         (
             MessageKind::Template,
             None,
@@ -40,7 +45,12 @@ const OFFICIAL: Seed = Seed {
             "课程开始提醒",
             "课程名称：{{thing1.DATA}}\n开始时间：{{time2.DATA}}\n",
         ),
-        (MessageKind::OneTime, Some(Subscription::OneTime), "订阅模板消息", "{{content.DATA}}"),
+        (
+            MessageKind::OneTime,
+            Some(Subscription::OneTime),
+            "订阅模板消息",
+            "{{content.DATA}}",
+        ),
     ],
 };
 
@@ -77,7 +87,12 @@ struct Seed {
     name: &'static str,
     appid: &'static str,
     kind: AccountKind,
-    templates: &'static [(MessageKind, Option<Subscription>, &'static str, &'static str)],
+    templates: &'static [(
+        MessageKind,
+        Option<Subscription>,
+        &'static str,
+        &'static str,
+    )],
 }
 
 /// Runs the demo until told to stop.
@@ -86,8 +101,12 @@ pub(crate) async fn run(
     address: SocketAddr,
     sandbox_address: SocketAddr,
 ) -> Result<(), Failure> {
+    let asked = StopSignal::listen()?;
     std::fs::create_dir_all(&dir).map_err(|error| {
-        Failure::new(format!("cannot create the folder {}: {error}", dir.display()))
+        Failure::new(format!(
+            "cannot create the folder {}: {error}",
+            dir.display()
+        ))
     })?;
     let sandbox_listener = listen(sandbox_address).await?;
     let sandbox_url = format!("http://{}", reachable(sandbox_listener.local_addr()?));
@@ -115,7 +134,7 @@ pub(crate) async fn run(
         Err(failure) => Err(failure),
     };
     if seeded.is_ok() {
-        asked_to_stop().await;
+        asked.heard().await;
     }
     // The gateway first: what it is sending must find the sandbox there.
     let _ = stop.send(());
@@ -193,7 +212,12 @@ async fn seed(
 }
 
 fn account_at_sandbox(sandbox: &Sandbox, seed: &Seed) -> Result<AccountView, Failure> {
-    let find = || sandbox.accounts().into_iter().find(|account| account.appid == seed.appid);
+    let find = || {
+        sandbox
+            .accounts()
+            .into_iter()
+            .find(|account| account.appid == seed.appid)
+    };
     let account = match find() {
         Some(account) => account,
         None => {
@@ -208,7 +232,11 @@ fn account_at_sandbox(sandbox: &Sandbox, seed: &Seed) -> Result<AccountView, Fai
         }
     };
     for (kind, subscription, title, content) in seed.templates {
-        if !account.templates.iter().any(|template| template.title == *title) {
+        if !account
+            .templates
+            .iter()
+            .any(|template| template.title == *title)
+        {
             let mut template = NewTemplate::new(*kind, title, content);
             template.subscription = *subscription;
             sandbox.add_template(seed.appid, template)?;
@@ -248,7 +276,10 @@ async fn account_at_gateway(
 /// program.
 fn people(sandbox: &Sandbox) -> Result<Vec<Value>, Failure> {
     for nickname in PEOPLE {
-        let known = sandbox.people().into_iter().find(|person| person.nickname == nickname);
+        let known = sandbox
+            .people()
+            .into_iter()
+            .find(|person| person.nickname == nickname);
         let person = match known {
             Some(person) => person,
             None => sandbox.add_person(nickname)?,
@@ -258,7 +289,10 @@ fn people(sandbox: &Sandbox) -> Result<Vec<Value>, Failure> {
         }
         sandbox.openid(&person.person_id, MINI.appid)?;
     }
-    let seeded = sandbox.people().into_iter().filter(|p| PEOPLE.contains(&p.nickname.as_str()));
+    let seeded = sandbox
+        .people()
+        .into_iter()
+        .filter(|p| PEOPLE.contains(&p.nickname.as_str()));
     Ok(seeded
         .map(|person| {
             json!({
@@ -282,11 +316,15 @@ async fn api_key(engine: &Engine, path: &Path) -> Result<String, Failure> {
     {
         return Ok(text);
     }
-    if let Some(lost) = engine.keys().await?.into_iter().find(|key| key.name == KEY_NAME) {
+    if let Some(lost) = engine
+        .keys()
+        .await?
+        .into_iter()
+        .find(|key| key.name == KEY_NAME)
+    {
         engine.remove_key(lost.id).await?;
     }
-    let (key, text) =
-        engine.new_key(KEY_NAME.to_owned(), vec![Scope::Admin], Vec::new(), None);
+    let (key, text) = engine.new_key(KEY_NAME.to_owned(), vec![Scope::Admin], Vec::new(), None);
     engine.add_key(&key, None).await?;
     Ok(text.expose().to_owned())
 }

@@ -13,12 +13,18 @@ pub(crate) struct Failure {
 impl Failure {
     /// It was asked rightly and could not: exit code 1.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), code: 1 }
+        Self {
+            sentence: sentence.into(),
+            code: 1,
+        }
     }
 
     /// It was asked wrongly: exit code 2.
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), code: 2 }
+        Self {
+            sentence: sentence.into(),
+            code: 2,
+        }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

@@ -21,20 +21,23 @@ use crate::failure::Failure;
 pub(crate) fn open_store(config: &Config, exclusive: bool) -> Result<SqliteStore, Failure> {
     let DatabaseUrl::Sqlite(path) = &config.database.url;
     let seal = Seal::load_or_create(&config.resolve(&config.secrets.key_file))?;
-    let options =
-        OpenOptions { exclusive, create: true, clock: Arc::new(SystemClock), seal };
+    let options = OpenOptions {
+        exclusive,
+        create: true,
+        clock: Arc::new(SystemClock),
+        seal,
+    };
     Ok(SqliteStore::open(&config.resolve(path), options)?)
 }
 
 /// The engine over a store. Nothing runs yet.
-pub(crate) async fn open_engine(
-    config: &Config,
-    store: Arc<dyn Store>,
-) -> Result<Engine, Failure> {
+pub(crate) async fn open_engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, Failure> {
     let transport = HyperTransport::new(config.wechat.transport())?;
     let settings = EngineSettings {
         dispatch: config.dispatch.settings(&config.wechat),
-        credentials: CredentialSettings { daily_budget: config.wechat.token_budget },
+        credentials: CredentialSettings {
+            daily_budget: config.wechat.token_budget,
+        },
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = Client::new(transport, config.wechat.bases());
@@ -65,8 +68,12 @@ async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failur
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there; end it or choose another port",
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need more rights; choose a higher one",
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there; end it or choose another port"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need more rights; choose a higher one"
+            }
             _ => "choose an address of this machine",
         };
         Failure::new(format!("cannot listen on {address}: {error}; {remedy}"))
@@ -99,14 +106,21 @@ impl Gateway {
             listener,
             store,
             engine,
-            public_url: config.server.public_url.clone().unwrap_or_else(|| url.clone()),
+            public_url: config
+                .server
+                .public_url
+                .clone()
+                .unwrap_or_else(|| url.clone()),
             url,
             drain: Duration::from_secs(config.server.drain_s),
         })
     }
 
     /// Answers and sends until told to stop; then lets what is under way end.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+    pub(crate) async fn run(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Failure> {
         let running = self.engine.start();
         let router = hongyan_gateway::router(self.engine.clone(), GatewaySettings::default());
         hongyan_gateway::serve(self.listener, router, stop).await?;
@@ -134,21 +148,44 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Ends when the process is asked to stop (SIGTERM, or Ctrl-C).
-pub(crate) async fn asked_to_stop() {
+/// The wish that the process stop (SIGTERM, or Ctrl-C). Heard from the moment
+/// this is made, so make it before saying that anything is ready.
+pub(crate) struct StopSignal {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "SIGTERM cannot be heard"),
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Ends when the process is asked to stop.
+    #[cfg(unix)]
+    pub(crate) async fn heard(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    /// Ends when the process is asked to stop.
+    #[cfg(not(unix))]
+    pub(crate) async fn heard(self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }

@@ -135,34 +135,54 @@ fn open(path: &std::path::Path) -> SqliteStore {
     SqliteStore::open(path, options).unwrap()
 }
 
-/// When something began: by the clock, and in processor time of this process.
-struct Begin(Instant, f64);
+/// When something began: by the clock, and in processor time of all threads and
+/// of the one that writes.
+struct Begin(Instant, f64, f64);
 
 impl Begin {
     fn now() -> Self {
-        Self(Instant::now(), processor_seconds())
+        Self(
+            Instant::now(),
+            processor_seconds(None),
+            processor_seconds(Some("store-writer")),
+        )
     }
 }
 
 fn report(what: &str, count: usize, begin: &Begin) {
-    let (elapsed, busy) = (
-        begin.0.elapsed().as_secs_f64(),
-        processor_seconds() - begin.1,
+    let now = Begin::now();
+    let rate = count as f64 / (now.0 - begin.0).as_secs_f64();
+    let each = |from: f64, to: f64| (to - from) * 1e6 / count as f64;
+    println!(
+        "{what}: {rate:.0}/s; processor time each {:.1} µs, of the writer {:.1} µs",
+        each(begin.1, now.1),
+        each(begin.2, now.2)
     );
-    let (rate, each) = (count as f64 / elapsed, busy * 1e6 / count as f64);
-    println!("{what}: {rate:.0}/s, {each:.1} µs of processor time each");
 }
 
-/// User and system time so far, from the 14th and 15th field of proc(5) `stat`.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let ticks = fields
-        .split(' ')
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / 100.0
+/// User and system time of this process' threads of that name so far, from the
+/// 14th and 15th field of proc(5) `stat`.
+fn processor_seconds(name: Option<&str>) -> f64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return 0.0;
+    };
+    let seconds = |stat: String| {
+        let (head, fields) = stat.rsplit_once(") ")?;
+        if name.is_some_and(|name| !head.ends_with(name)) {
+            return None;
+        }
+        let ticks = fields.split(' ').skip(11).take(2);
+        Some(
+            ticks
+                .filter_map(|field| field.parse::<f64>().ok())
+                .sum::<f64>()
+                / 100.0,
+        )
+    };
+    threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok())
+        .filter_map(seconds)
+        .sum()
 }
 
 async fn batches(store: &Arc<SqliteStore>, account: AccountId, count: usize) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hongyan_api::{
     Account, Client, Data, Kind, Message, NewAccount, NewMessage, Recipient, Secret, SendOptions,
-    Sent, Value,
+    Sent, SlotValue,
 };
 use hongyan_domain::clock::{Clock, ManualClock};
 use hongyan_domain::delivery::Claimed;
@@ -86,7 +86,10 @@ impl Default for Wishes {
         let mut engine = EngineSettings::default();
         // Time-outs are real time: the sandbox is slow only where a test says so.
         engine.dispatch.request_timeout = Duration::from_secs(5);
-        Self { engine, request_timeout: Duration::from_secs(5) }
+        Self {
+            engine,
+            request_timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -108,19 +111,38 @@ impl TestApp {
         let (listener, sandbox_url) = port().await;
         tokio::spawn(sandbox.clone().serve(listener, std::future::pending()));
 
-        let oa = sandbox.add_account(official()).expect("an account is added");
+        let oa = sandbox
+            .add_account(official())
+            .expect("an account is added");
         let mp = sandbox.add_account(mini()).expect("an account is added");
         let template = add_template(&sandbox, &oa.appid, MessageKind::Template, TEMPLATE);
         let subscribe = add_template(&sandbox, &mp.appid, MessageKind::Subscribe, SUBSCRIBE);
-        let person = sandbox.add_person("小雁").expect("a person is added").person_id;
-        let openid = sandbox.follow(&person, &oa.appid).expect("the person follows");
-        let mp_openid = sandbox.openid(&person, &mp.appid).expect("the person is known");
+        let person = sandbox
+            .add_person("小雁")
+            .expect("a person is added")
+            .person_id;
+        let openid = sandbox
+            .follow(&person, &oa.appid)
+            .expect("the person follows");
+        let mp_openid = sandbox
+            .openid(&person, &mp.appid)
+            .expect("the person is known");
 
         let clock = Arc::new(ManualClock::new(start));
         let dir = Arc::new(TempDir::new().expect("a folder for the test"));
         let app = Self::open(
-            wishes, dir, clock, sandbox, sandbox_url, oa.appid.clone(), mp.appid.clone(), template,
-            subscribe, person, openid, mp_openid,
+            wishes,
+            dir,
+            clock,
+            sandbox,
+            sandbox_url,
+            oa.appid.clone(),
+            mp.appid.clone(),
+            template,
+            subscribe,
+            person,
+            openid,
+            mp_openid,
         )
         .await;
         for (name, kind, account) in [
@@ -128,8 +150,14 @@ impl TestApp {
             ("mp", hongyan_api::AccountKind::MiniProgram, &mp),
         ] {
             let account = new_account(name, kind, &account.appid, &account.secret);
-            app.client.add_account(&account, None).await.expect("the account is added");
-            app.client.sync_templates(name).await.expect("its templates are listed");
+            app.client
+                .add_account(&account, None)
+                .await
+                .expect("the account is added");
+            app.client
+                .sync_templates(name)
+                .await
+                .expect("its templates are listed");
         }
         app
     }
@@ -138,20 +166,45 @@ impl TestApp {
     /// the same database. The sandbox goes on.
     pub async fn crash_and_restart(self) -> Self {
         let Self {
-            sandbox, sandbox_url, clock, oa, mp, template, subscribe, person, openid, mp_openid,
-            store, dir, engine, ..
+            sandbox,
+            sandbox_url,
+            clock,
+            oa,
+            mp,
+            template,
+            subscribe,
+            person,
+            openid,
+            mp_openid,
+            store,
+            dir,
+            engine,
+            ..
         } = self;
         drop(engine);
         store.shutdown().await;
         drop(store);
         Self::open(
-            Wishes::default(), dir, clock, sandbox, sandbox_url, oa, mp, template, subscribe,
-            person, openid, mp_openid,
+            Wishes::default(),
+            dir,
+            clock,
+            sandbox,
+            sandbox_url,
+            oa,
+            mp,
+            template,
+            subscribe,
+            person,
+            openid,
+            mp_openid,
         )
         .await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it puts the fields together, in their order")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it puts the fields together, in their order"
+    )]
     async fn open(
         wishes: Wishes,
         dir: Arc<TempDir>,
@@ -203,15 +256,31 @@ impl TestApp {
         let api_key = text.expose().to_owned();
         let client = Client::new(&url, &api_key).expect("a client");
         Self {
-            url, sandbox_url, client, api_key, engine, sandbox, clock, oa, mp, template, subscribe,
-            person, openid, mp_openid, store, dir,
+            url,
+            sandbox_url,
+            client,
+            api_key,
+            engine,
+            sandbox,
+            clock,
+            oa,
+            mp,
+            template,
+            subscribe,
+            person,
+            openid,
+            mp_openid,
+            store,
+            dir,
         }
     }
 
     /// Turns both clocks forward.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        self.sandbox.advance(by).expect("the sandbox's clock is turned");
+        self.sandbox
+            .advance(by)
+            .expect("the sandbox's clock is turned");
     }
 
     /// Works the queue until nothing is due.
@@ -265,12 +334,17 @@ impl TestApp {
 
     /// The account as the API shows it.
     pub async fn account(&self, name: &str) -> Account {
-        self.client.account(name).await.expect("the account is there")
+        self.client
+            .account(name)
+            .await
+            .expect("the account is there")
     }
 
     /// Lets the person accept the mini program's one-time template once.
     pub fn consent(&self) {
-        let choices = [(self.subscribe.clone(), "accept".to_owned())].into_iter().collect();
+        let choices = [(self.subscribe.clone(), "accept".to_owned())]
+            .into_iter()
+            .collect();
         self.sandbox
             .act(&self.person, &self.mp, &Action::SubscribePopup(choices))
             .expect("the person consents");
@@ -285,7 +359,10 @@ impl TestApp {
     /// How many sends took effect at the sandbox.
     #[must_use]
     pub fn delivered(&self) -> u64 {
-        self.sandbox.deliveries(&Default::default()).expect("deliveries").total
+        self.sandbox
+            .deliveries(&Default::default())
+            .expect("deliveries")
+            .total
     }
 
     /// How many calls of a path the sandbox has seen.
@@ -296,9 +373,17 @@ impl TestApp {
 
     /// Claims what is due at an account, as a gateway does that then dies.
     pub async fn claim(&self, account: &str) -> Vec<Claimed> {
-        let account = self.engine.account(account).expect("the account is known").id;
+        let account = self
+            .engine
+            .account(account)
+            .expect("the account is known")
+            .id;
         let lease = Duration::from_secs(60);
-        self.store.claim(account, 1000, lease).await.expect("a claim").claimed
+        self.store
+            .claim(account, 1000, lease)
+            .await
+            .expect("a claim")
+            .claimed
     }
 
     /// Calls one of WeChat's paths at the sandbox, as another program would.
@@ -309,13 +394,21 @@ impl TestApp {
         body: &serde_json::Value,
     ) -> serde_json::Value {
         let url = format!("{}{path}?access_token={token}", self.sandbox_url);
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
         let response = client.post(url).json(body).send().await.expect("an answer");
         response.json().await.expect("JSON")
     }
 
     /// Sends anything to the gateway: method, path, JSON text; status and answer.
-    pub async fn raw(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, serde_json::Value) {
+    pub async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> (u16, serde_json::Value) {
         let method = method.parse().expect("a method");
         let response = reqwest::Client::builder()
             .no_proxy()
@@ -330,14 +423,20 @@ impl TestApp {
             .expect("an answer");
         let status = response.status().as_u16();
         let bytes = response.bytes().await.expect("a body");
-        (status, serde_json::from_slice(&bytes).unwrap_or(serde_json::Value::Null))
+        (
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(serde_json::Value::Null),
+        )
     }
 }
 
 /// Slot keys and values.
 #[must_use]
 pub fn data(pairs: &[(&str, &str)]) -> Data {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), SlotValue::from(*value)))
+        .collect()
 }
 
 /// The body of a request that adds an account.
@@ -363,7 +462,8 @@ pub fn new_account(
 }
 
 fn official() -> hongyan_sandbox::NewAccount {
-    let mut account = hongyan_sandbox::NewAccount::new(hongyan_sandbox::AccountKind::OfficialAccount);
+    let mut account =
+        hongyan_sandbox::NewAccount::new(hongyan_sandbox::AccountKind::OfficialAccount);
     account.open_platform = Some("test".to_owned());
     account
 }
@@ -379,7 +479,10 @@ fn add_template(sandbox: &Sandbox, appid: &str, kind: MessageKind, content: &str
     if kind == MessageKind::Subscribe {
         template.subscription = Some(Subscription::OneTime);
     }
-    sandbox.add_template(appid, template).expect("a template is added").template_id
+    sandbox
+        .add_template(appid, template)
+        .expect("a template is added")
+        .template_id
 }
 
 async fn port() -> (TcpListener, String) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Field, FieldKind, Rule, Template};
 use crate::message::{Data, Kind};
+use crate::spelling::nearest;
 
 /// What to do with a value that is too long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,48 +178,6 @@ fn pointer(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The candidate that a slip of a few keystrokes makes of `word`.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|candidate| {
-            (
-                distance(&word.to_lowercase(), &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).clamp(1, 3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters must be added, taken away, changed or swapped with their
-/// neighbour to make `b` of `a` (optimal string alignment). Keys are short;
-/// anything longer than 64 letters is no misspelling.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().max(b.len()) > 64 {
-        return usize::MAX;
-    }
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -344,12 +303,6 @@ mod tests {
             for violation in &found {
                 prop_assert!(violation.pointer.starts_with("/data/"));
             }
-        }
-
-        #[test]
-        fn distance_is_symmetric_and_zero_only_for_equals(a in "[a-z]{0,12}", b in "[a-z]{0,12}") {
-            prop_assert_eq!(distance(&a, &b), distance(&b, &a));
-            prop_assert_eq!(distance(&a, &b) == 0, a == b);
         }
     }
 }

@@ -11,7 +11,7 @@ use hongyan_wechat::{AppSecret, IdError};
 use jiff::Timestamp;
 
 use super::diagnosis;
-use super::draft::bad_id;
+use super::limits::bad_id;
 use crate::extract::invalid;
 
 /// Longest AppSecret, in bytes; WeChat's have 32.

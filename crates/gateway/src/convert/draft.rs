@@ -10,18 +10,9 @@ use hongyan_domain::template::{Overflow, Violation};
 use hongyan_engine::Draft;
 use hongyan_wechat::{AppId, OpenId, TemplateId};
 
+use super::limits::{self, bad_id};
 use super::shape::child;
 use crate::extract::invalid;
-
-/// Longest URL and page, in bytes. WeChat publishes no limit for template
-/// messages; beyond this, browsers inside phones begin to cut.
-const LONGEST_URL: usize = 2048;
-
-/// Longest reference, in characters.
-const LONGEST_REFERENCE: usize = 128;
-
-/// Largest metadata, in bytes of JSON.
-const LARGEST_METADATA: usize = 4096;
 
 /// A request as far as it could be read.
 pub(crate) struct Reading {
@@ -36,17 +27,17 @@ pub(crate) fn read(request: api::NewMessage, caller: KeyId) -> Reading {
     let mut wrong = Vec::new();
     not_supported_yet(&request, &mut wrong);
     if let Some(url) = &request.url {
-        check_url(url, &mut wrong);
+        limits::url(url, &mut wrong);
     }
     if let Some(page) = &request.page {
-        check_page("/page", page, &mut wrong);
+        limits::page("/page", page, &mut wrong);
     }
     if let Some(reference) = &request.reference {
-        check_reference(reference, &mut wrong);
+        limits::reference(reference, &mut wrong);
     }
     let metadata = request.metadata.as_ref().map(|raw| raw.get());
     if let Some(metadata) = metadata {
-        check_metadata(metadata, &mut wrong);
+        limits::metadata(metadata, &mut wrong);
     }
     let metadata = metadata.map(str::to_owned);
     let to = recipient(&request.to, &mut wrong);
@@ -253,9 +244,12 @@ fn data(data: api::Data, wrong: &mut Vec<Violation>) -> Data {
     data.into_iter()
         .map(|(key, value)| {
             let value = match value {
-                api::Value::Text(value) => Value { value, color: None },
-                api::Value::Styled(api::StyledValue { value, color }) => {
-                    if color.as_deref().is_some_and(|color| !is_color(color)) {
+                api::SlotValue::Text(value) => Value { value, color: None },
+                api::SlotValue::Styled(api::StyledValue { value, color }) => {
+                    if color
+                        .as_deref()
+                        .is_some_and(|color| !limits::is_color(color))
+                    {
                         wrong.push(invalid(
                             format!("{}/color", child("/data", &key)),
                             "form",
@@ -271,17 +265,12 @@ fn data(data: api::Data, wrong: &mut Vec<Violation>) -> Data {
         .collect()
 }
 
-fn is_color(text: &str) -> bool {
-    text.strip_prefix('#')
-        .is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
 fn mini_program_link(
     link: api::MiniProgramLink,
     wrong: &mut Vec<Violation>,
 ) -> Option<MiniProgramLink> {
     if let Some(page) = &link.pagepath {
-        check_page("/miniprogram/pagepath", page, wrong);
+        limits::page("/miniprogram/pagepath", page, wrong);
     }
     match link.appid.parse::<AppId>() {
         Ok(appid) => Some(MiniProgramLink {
@@ -293,105 +282,6 @@ fn mini_program_link(
             None
         }
     }
-}
-
-fn check_url(url: &str, wrong: &mut Vec<Violation>) {
-    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    let host = if lower.starts_with("https://") {
-        url.get(8..)
-    } else if lower.starts_with("http://") {
-        url.get(7..)
-    } else {
-        None
-    };
-    let has_host =
-        host.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['));
-    if !has_host || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        wrong.push(invalid(
-            "/url",
-            "form",
-            "a url begins with http:// or https:// and a host, and has no white space",
-            "url 应以 http:// 或 https:// 加主机名开头，且不含空白字符",
-        ));
-    }
-    check_length("/url", url, wrong);
-}
-
-fn check_page(pointer: &str, page: &str, wrong: &mut Vec<Violation>) {
-    if page.is_empty() || page.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        wrong.push(invalid(
-            pointer,
-            "form",
-            "a page is a path such as pages/order?id=1, without white space; leave it out for none",
-            "页面应为路径，如 pages/order?id=1，且不含空白字符；不需要请不要填写",
-        ));
-    }
-    check_length(pointer, page, wrong);
-}
-
-fn check_length(pointer: &str, text: &str, wrong: &mut Vec<Violation>) {
-    let length = text.len();
-    if length > LONGEST_URL {
-        wrong.push(invalid(
-            pointer,
-            "too_long",
-            format!("it has {length} bytes, allowed are {LONGEST_URL}"),
-            format!("有 {length} 字节，最多 {LONGEST_URL} 字节"),
-        ));
-    }
-}
-
-fn check_reference(reference: &str, wrong: &mut Vec<Violation>) {
-    let length = reference.chars().count();
-    if length == 0 || length > LONGEST_REFERENCE {
-        wrong.push(invalid(
-            "/reference",
-            "too_long",
-            format!("a reference has 1 to {LONGEST_REFERENCE} characters, not {length}"),
-            format!("reference 应有 1 到 {LONGEST_REFERENCE} 个字符，现为 {length} 个"),
-        ));
-    }
-    if reference.chars().any(char::is_control) {
-        wrong.push(invalid(
-            "/reference",
-            "control_character",
-            "a reference has no control characters",
-            "reference 不能含控制字符",
-        ));
-    }
-}
-
-fn check_metadata(metadata: &str, wrong: &mut Vec<Violation>) {
-    if !metadata.starts_with('{') {
-        wrong.push(invalid(
-            "/metadata",
-            "type",
-            "metadata must be a JSON object",
-            "metadata 应为 JSON 对象",
-        ));
-    }
-    let length = metadata.len();
-    if length > LARGEST_METADATA {
-        wrong.push(invalid(
-            "/metadata",
-            "too_long",
-            format!("metadata has {length} bytes of JSON, allowed are {LARGEST_METADATA}"),
-            format!("metadata 有 {length} 字节，最多 {LARGEST_METADATA} 字节"),
-        ));
-    }
-}
-
-/// An id of WeChat's is not of its form.
-pub(crate) fn bad_id(pointer: &str, error: &hongyan_wechat::IdError) -> Violation {
-    invalid(
-        pointer,
-        "form",
-        error.to_string(),
-        format!(
-            "不是合法的 {}：应有 1 到 128 字节，且不含空白和控制字符",
-            error.kind
-        ),
-    )
 }
 
 fn mini_program_state(state: api::MiniProgramState) -> MiniProgramState {
@@ -414,6 +304,7 @@ fn language(language: api::Language) -> Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::limits::LONGEST_URL;
 
     fn reading(changed: &str) -> Reading {
         let body = format!(
@@ -485,6 +376,15 @@ mod tests {
             |length: usize| format!(r#","metadata":{{"k":"{}"}}"#, "x".repeat(length - 8));
         assert!(rules(&metadata(4096)).is_empty());
         assert_eq!(rules(&metadata(4097)), one("/metadata", "too_long"));
+        let deep = |levels: usize| {
+            format!(
+                r#","metadata":{{"\"[[":{}{}}}"#,
+                "[".repeat(levels - 1),
+                "]".repeat(levels - 1)
+            )
+        };
+        assert!(rules(&deep(32)).is_empty());
+        assert_eq!(rules(&deep(33)), one("/metadata", "too_deep"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod draft;
 pub(crate) mod key;
+mod limits;
 pub(crate) mod message;
 pub(crate) mod shape;
 pub(crate) mod template;

@@ -2,6 +2,7 @@
 //! languages. serde gives its findings as English text only; what is not
 //! recognised here is passed on as it is.
 
+use hongyan_domain::spelling::nearest;
 use hongyan_domain::template::Violation;
 use serde_path_to_error::{Path, Segment};
 
@@ -61,6 +62,26 @@ pub(crate) fn violation(path: &Path, error: &serde_json::Error) -> Violation {
     if let Some((found, wanted)) = mismatch.and_then(|rest| rest.split_once(", expected ")) {
         return wrong_type(place, found, wanted);
     }
+    if matches!(
+        text.as_str(),
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape"
+    ) {
+        return invalid(
+            place,
+            "form",
+            "contains half of a character: a lone surrogate such as \\ud800",
+            "含有不完整的字符：单独的代理项，如 \\ud800",
+        );
+    }
+    // serde_json's words for a value that can be no variant of an enum.
+    if text == "expected value" {
+        return invalid(
+            place,
+            "type",
+            "must be one of the words allowed here, in quotes",
+            "应为规定的取值之一，并加引号",
+        );
+    }
     if place.ends_with("_at") {
         return invalid(
             place,
@@ -77,7 +98,7 @@ fn unknown_field(parent: &str, rest: &str) -> Violation {
     let name = names.next().unwrap_or("?");
     let known: Vec<&str> = names.collect();
     let list = known.join(", ");
-    let (hint, hint_zh) = match nearest(name, &known) {
+    let (hint, hint_zh) = match nearest(name, known.iter().copied()) {
         Some(meant) => (
             format!("did you mean {meant:?}?"),
             format!("是不是“{meant}”？"),
@@ -115,7 +136,7 @@ fn unknown_variant(place: String, rest: &str) -> Violation {
             format!("微信已下线“{shown}”；小程序请改用“subscribe”"),
         );
     }
-    let (hint, hint_zh) = match nearest(name, &known) {
+    let (hint, hint_zh) = match nearest(name, known.iter().copied()) {
         Some(meant) => (
             format!("; did you mean {meant:?}?"),
             format!("；是不是“{meant}”？"),
@@ -170,9 +191,7 @@ fn wanted_words(wanted: &str) -> (&str, &str) {
         "a map" => ("an object", "对象"),
         "u32" | "u64" => ("a whole number from 0 on", "非负整数"),
         "i64" => ("a whole number", "整数"),
-        "string or map" => ("one of the words allowed here", "规定的取值之一"),
         _ if wanted.starts_with("struct ") => ("an object", "对象"),
-        _ if wanted.starts_with("enum ") => ("one of the words allowed here", "规定的取值之一"),
         _ if wanted.starts_with("a string in quotes") => (
             "text in quotes, or {\"value\", \"color\"} with text in quotes",
             "带引号的文本，或 {\"value\", \"color\"} 对象（数字也要加引号）",
@@ -217,38 +236,6 @@ fn first_quoted(text: &str) -> Option<&str> {
     quoted(text).next()
 }
 
-/// The known name that a slip of the hand makes of `name`.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let bare = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
-    let name = bare(name);
-    known
-        .iter()
-        .map(|candidate| (distance(&name, &bare(candidate)), *candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).min(2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Letters to add, drop or change (Levenshtein); far beyond any field's length it
-/// does not matter.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len().max(b.len()) > 64 {
-        return usize::MAX;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use hongyan_api::{NewAccount, NewMessage};
@@ -274,6 +261,7 @@ mod tests {
             (r#""refrence":"x""#, "/refrence", "unknown_field"),
             (r#""to2":1"#, "/to2", "unknown_field"),
             (r#""priority":"urgent""#, "/priority", "not_listed"),
+            (r#""priority":5"#, "/priority", "type"),
             (r#""reference":5"#, "/reference", "type"),
             (r#""data":{"thing1":5}"#, "/data/thing1", "type"),
             (r#""data":{"a/b~":null}"#, "/data/a~1b~0", "type"),
@@ -299,6 +287,7 @@ mod tests {
                 "unknown_field",
             ),
             (r#""send_at":"tomorrow""#, "/send_at", "form"),
+            (r#""reference":"\ud800""#, "/reference", "form"),
             (r#""send_at":5"#, "/send_at", "type"),
             (r#""account":"b""#, "/account", "duplicate"),
         ];

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt;
 use serde::Deserialize;
-use serde_json::error::Category;
+use serde::de::IgnoredAny;
 
 use super::Gateway;
 use crate::app::GatewaySettings;
@@ -118,31 +118,33 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Pro
         Some(b'{') => {}
         // Decoding would take an array for the fields in order.
         Some(_) => {
-            // Tell broken JSON from JSON of another shape.
-            return match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                Ok(_) => Err(Problem::invalid(vec![shape::not_an_object()])),
-                Err(error) => Err(not_json(format!("the body is not JSON: {error}"))),
-            };
+            return Err(match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => Problem::invalid(vec![shape::not_an_object()]),
+                Err(error) => not_json(format!("the body is not JSON: {error}")),
+            });
         }
     }
     let error = match serde_json::from_str(text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    match error.classify() {
-        // The place is looked for only now: on the good path it costs nothing.
-        Category::Data => Err(locate::<T>(text, error)),
-        Category::Syntax | Category::Eof | Category::Io => {
-            Err(not_json(format!("the body is not JSON: {error}")))
+    // On the good path none of this costs anything. serde_json calls some values
+    // of a wrong type bad syntax, and stops at the first fault of either sort: so
+    // the text is read again for its syntax alone, and again for the place.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => Err(not_json(format!("the body is not JSON: {error}"))),
+        Ok(_) if error.to_string().starts_with("recursion limit") => {
+            Err(not_json(format!("the body is nested too deep: {error}")))
         }
+        Ok(_) => Err(locate::<T>(text, &error)),
     }
 }
 
-fn locate<'de, T: Deserialize<'de>>(text: &'de str, error: serde_json::Error) -> Problem {
+fn locate<'de, T: Deserialize<'de>>(text: &'de str, error: &serde_json::Error) -> Problem {
     let mut json = serde_json::Deserializer::from_str(text);
     let violation = match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(found) => shape::violation(found.path(), found.inner()),
-        Ok(_) => shape::somewhere(&error),
+        Ok(_) => shape::somewhere(error),
     };
     Problem::invalid(vec![violation])
 }

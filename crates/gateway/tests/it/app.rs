@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use hongyan_domain::AccountId;
 use hongyan_domain::clock::ManualClock;
 use hongyan_domain::key::Scope;
 use hongyan_domain::message::Kind;
@@ -46,7 +45,11 @@ impl Answer {
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status);
         assert_eq!(problem["type"], format!("/docs/errors#{code}"));
-        assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
         problem
     }
 
@@ -63,6 +66,7 @@ pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) engine: Engine,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<SqliteStore>,
     _directory: tempfile::TempDir,
 }
 
@@ -88,10 +92,12 @@ impl App {
         seed(&store).await;
         // Nobody listens there: what needs WeChat fails at once.
         let bases = Bases::all_at(&BaseUrl::parse("http://127.0.0.1:1").unwrap());
-        let wechat =
-            WechatClient::new(HyperTransport::new(HyperSettings::default()).unwrap(), bases);
+        let wechat = WechatClient::new(
+            HyperTransport::new(HyperSettings::default()).unwrap(),
+            bases,
+        );
         let engine = Engine::open(
-            store,
+            store.clone(),
             wechat,
             clock.clone(),
             Chance::seeded(1),
@@ -100,7 +106,13 @@ impl App {
         .await
         .unwrap();
         let router = router(engine.clone(), settings);
-        Self { router, engine, clock, _directory: directory }
+        Self {
+            router,
+            engine,
+            clock,
+            store,
+            _directory: directory,
+        }
     }
 
     /// A new key of one scope, restricted to `accounts` if there are any.
@@ -119,8 +131,9 @@ impl App {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
-        let mut request =
-            Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -136,33 +149,73 @@ impl App {
     }
 
     pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
-        self.raw("GET", path, &[("authorization", &format!("Bearer {key}"))], "").await
+        self.raw(
+            "GET",
+            path,
+            &[("authorization", &format!("Bearer {key}"))],
+            "",
+        )
+        .await
     }
 
     pub(crate) async fn delete(&self, key: &str, path: &str) -> Answer {
-        self.raw("DELETE", path, &[("authorization", &format!("Bearer {key}"))], "").await
+        self.raw(
+            "DELETE",
+            path,
+            &[("authorization", &format!("Bearer {key}"))],
+            "",
+        )
+        .await
     }
 
     pub(crate) async fn post(&self, key: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {key}");
-        self.raw("POST", path, &[("authorization", &bearer)], body.to_string()).await
+        self.raw(
+            "POST",
+            path,
+            &[("authorization", &bearer)],
+            body.to_string(),
+        )
+        .await
     }
 
     pub(crate) async fn patch(&self, key: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {key}");
-        self.raw("PATCH", path, &[("authorization", &bearer)], body.to_string()).await
+        self.raw(
+            "PATCH",
+            path,
+            &[("authorization", &bearer)],
+            body.to_string(),
+        )
+        .await
     }
 
-    pub(crate) async fn post_once(&self, key: &str, path: &str, once: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_once(
+        &self,
+        key: &str,
+        path: &str,
+        once: &str,
+        body: &Value,
+    ) -> Answer {
         let bearer = format!("Bearer {key}");
-        let headers = [("authorization", bearer.as_str()), ("idempotency-key", once)];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("idempotency-key", once),
+        ];
         self.raw("POST", path, &headers, body.to_string()).await
     }
 
     /// How many messages there are.
     pub(crate) async fn count(&self) -> usize {
-        let page = hongyan_domain::port::Page { limit: 10_000, after: None };
-        self.engine.deliveries(&Default::default(), page).await.unwrap().len()
+        let page = hongyan_domain::port::Page {
+            limit: 10_000,
+            after: None,
+        };
+        self.engine
+            .deliveries(&Default::default(), page)
+            .await
+            .unwrap()
+            .len()
     }
 }
 
@@ -180,12 +233,18 @@ async fn seed(store: &SqliteStore) {
         disabled: false,
     };
     use hongyan_domain::account::AccountKind::{MiniProgram, OfficialAccount};
-    let oa = store.add_account(&account("demo-oa", OfficialAccount, "wx01"), None).await.unwrap();
-    store.add_account(&account("demo-mp", MiniProgram, "wx02"), None).await.unwrap();
-    store.replace_templates(oa.id, &[template(oa.id)]).await.unwrap();
+    let oa = store
+        .add_account(&account("demo-oa", OfficialAccount, "wx01"), None)
+        .await
+        .unwrap();
+    store
+        .add_account(&account("demo-mp", MiniProgram, "wx02"), None)
+        .await
+        .unwrap();
+    store.replace_templates(oa.id, &[template()]).await.unwrap();
 }
 
-fn template(_: AccountId) -> Template {
+fn template() -> Template {
     let content = "商品：{{thing1.DATA}}\n时间：{{time2.DATA}}\n";
     Template {
         id: TEMPLATE.parse().unwrap(),

@@ -15,7 +15,11 @@ async fn what_is_no_json_is_refused_with_the_reason() {
     let app = App::new().await;
     let key = app.key(Scope::Send, &[]).await;
     let bearer = format!("Bearer {key}");
-    let nested = format!("{{\"metadata\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let nested = format!(
+        "{{\"fallback\":{}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     let cases: Vec<(&[u8], &str)> = vec![
         (b"", "empty"),
         (b"  \n", "empty"),
@@ -23,18 +27,38 @@ async fn what_is_no_json_is_refused_with_the_reason() {
         (b"hello", "line 1"),
         (b"{} x", "trailing"),
         (b"{\"account\":\"\xff\xfe\"}", "UTF-8"),
-        (b"{\"account\":\"\\ud800\"}", "JSON"),
         (b"{\"account\":\"a\0\"}", "control character"),
-        (nested.as_bytes(), "recursion"),
     ];
-    for path in ["/v1/messages", "/v1/messages/batch", "/v1/messages/validate"] {
+    for path in [
+        "/v1/messages",
+        "/v1/messages/batch",
+        "/v1/messages/validate",
+    ] {
         for (body, said) in &cases {
-            let answer = app.raw("POST", path, &[("authorization", &bearer)], body.to_vec()).await;
+            let answer = app
+                .raw("POST", path, &[("authorization", &bearer)], body.to_vec())
+                .await;
             let problem = answer.problem(400, "invalid_json");
             let detail = problem["detail"].as_str().unwrap();
             assert!(detail.contains(said), "{path} {detail}");
         }
     }
+    let answer = app
+        .raw(
+            "POST",
+            "/v1/messages",
+            &[("authorization", &bearer)],
+            nested,
+        )
+        .await;
+    let problem = answer.problem(400, "invalid_json");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("nested too deep"),
+        "{problem}"
+    );
     assert_eq!(app.count().await, 0);
 }
 
@@ -52,7 +76,10 @@ async fn violations(app: &App, key: &str, message: &Value) -> Vec<(String, Strin
         .iter()
         .map(|v| {
             assert!(!v["message_zh"].as_str().unwrap().is_ascii(), "{v}");
-            (v["pointer"].as_str().unwrap().to_owned(), v["rule"].as_str().unwrap().to_owned())
+            (
+                v["pointer"].as_str().unwrap().to_owned(),
+                v["rule"].as_str().unwrap().to_owned(),
+            )
         })
         .collect()
 }
@@ -65,18 +92,44 @@ async fn wrong_fields_are_named_by_their_place() {
         (json!({"accuont": "demo-oa"}), "/accuont", "unknown_field"),
         (json!({"kind": 5}), "/kind", "type"),
         (json!({"kind": "sms"}), "/kind", "not_listed"),
-        (json!({"kind": "customer_service"}), "/kind", "not_supported_yet"),
+        (
+            json!({"kind": "customer_service"}),
+            "/kind",
+            "not_supported_yet",
+        ),
         (json!({"kind": "subscribe"}), "/kind", "wrong_kind"),
         (json!({"to": {"openid": "o\u{0}"}}), "/to/openid", "form"),
-        (json!({"to": {"user_id": "u"}}), "/to/user_id", "not_supported_yet"),
+        (
+            json!({"to": {"user_id": "u"}}),
+            "/to/user_id",
+            "not_supported_yet",
+        ),
         (json!({"to": "oPerson"}), "/to", "type"),
-        (json!({"data": {"thing1": 5, "time2": "10:00"}}), "/data/thing1", "type"),
-        (json!({"template_id": "tplNone"}), "/template_id", "unknown_template"),
+        (
+            json!({"data": {"thing1": 5, "time2": "10:00"}}),
+            "/data/thing1",
+            "type",
+        ),
+        (
+            json!({"template_id": "tplNone"}),
+            "/template_id",
+            "unknown_template",
+        ),
         (json!({"template_id": null}), "/template_id", "missing"),
         (json!({"send_at": "tomorrow"}), "/send_at", "form"),
-        (json!({"send_at": "2036-01-01T00:00:00Z"}), "/send_at", "too_far"),
-        (json!({"expires_at": "2026-11-20T00:00:00Z"}), "/expires_at", "past"),
+        (
+            json!({"send_at": "2036-01-01T00:00:00Z"}),
+            "/send_at",
+            "too_far",
+        ),
+        (
+            json!({"expires_at": "2026-11-20T00:00:00Z"}),
+            "/expires_at",
+            "past",
+        ),
         (json!({"metadata": 5}), "/metadata", "type"),
+        (json!({"priority": true}), "/priority", "type"),
+        (json!({"lang": "zh_cn"}), "/lang", "not_listed"),
         (json!({"priority": "now"}), "/priority", "not_listed"),
     ];
     for (changes, pointer, rule) in cases {
@@ -98,7 +151,14 @@ async fn all_rules_broken_are_said_at_once() {
     let places: Vec<_> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
     assert_eq!(
         places,
-        ["/url", "/reference", "/data/thing1/value", "/data/time2", "/data/tiem2", "/expires_at"]
+        [
+            "/url",
+            "/reference",
+            "/data/thing1/value",
+            "/data/time2",
+            "/data/tiem2",
+            "/expires_at"
+        ]
     );
 }
 
@@ -107,25 +167,40 @@ async fn accounts_that_cannot_send_are_named() {
     let app = App::new().await;
     let key = app.key(Scope::Admin, &[]).await;
     let send = async |changes| app.post(&key, "/v1/messages", &good_but(changes)).await;
-    send(json!({"account": "nobody"})).await.problem(404, "unknown_account");
-    send(json!({"account": "a\u{0}b"})).await.problem(404, "unknown_account");
-    send(json!({"account": "demo-mp"})).await.problem(422, "wrong_kind");
-    let unknown = send(json!({"template_id": "tplNone"})).await.problem(422, "unknown_template");
+    send(json!({"account": "nobody"}))
+        .await
+        .problem(404, "unknown_account");
+    send(json!({"account": "a\u{0}b"}))
+        .await
+        .problem(404, "unknown_account");
+    send(json!({"account": "demo-mp"}))
+        .await
+        .problem(422, "wrong_kind");
+    let unknown = send(json!({"template_id": "tplNone"}))
+        .await
+        .problem(422, "unknown_template");
     let detail = unknown["detail"].as_str().unwrap();
     assert!(detail.contains("tplShipped (发货通知)"), "{detail}");
-    app.patch(&key, "/v1/accounts/demo-oa", &json!({"disabled": true})).await.is(200);
+    app.patch(&key, "/v1/accounts/demo-oa", &json!({"disabled": true}))
+        .await
+        .is(200);
     send(json!({})).await.problem(409, "account_disabled");
     assert_eq!(app.count().await, 0);
 }
 
 #[tokio::test]
 async fn bodies_end_at_the_limit() {
-    let app = App::with(GatewaySettings { body_limit: 2000, ..GatewaySettings::default() }).await;
+    let app = App::with(GatewaySettings {
+        body_limit: 2000,
+        ..GatewaySettings::default()
+    })
+    .await;
     let key = app.key(Scope::Send, &[]).await;
     let bearer = format!("Bearer {key}");
     let send = async |body: Vec<Bytes>| {
         let body = Body::from_stream(stream::iter(body.into_iter().map(Ok::<_, std::io::Error>)));
-        app.raw("POST", "/v1/messages", &[("authorization", &bearer)], body).await
+        app.raw("POST", "/v1/messages", &[("authorization", &bearer)], body)
+            .await
     };
     let filled = |length: usize| {
         let text = good().to_string();
@@ -134,22 +209,38 @@ async fn bodies_end_at_the_limit() {
     send(vec![filled(2000)]).await.is(202);
     // In pieces, too.
     let whole = filled(2000);
-    send(vec![whole.slice(..10), whole.slice(10..700), whole.slice(700..)]).await.is(202);
-    send(vec![filled(2001)]).await.problem(413, "body_too_large");
-    send(vec![whole.clone(), whole.clone(), whole]).await.problem(413, "body_too_large");
+    send(vec![
+        whole.slice(..10),
+        whole.slice(10..700),
+        whole.slice(700..),
+    ])
+    .await
+    .is(202);
+    send(vec![filled(2001)])
+        .await
+        .problem(413, "body_too_large");
+    send(vec![whole.clone(), whole.clone(), whole])
+        .await
+        .problem(413, "body_too_large");
     // More than is worth reading.
-    send(vec![Bytes::from(vec![b' '; 100_000])]).await.problem(413, "body_too_large");
+    send(vec![Bytes::from(vec![b' '; 100_000])])
+        .await
+        .problem(413, "body_too_large");
 }
 
 #[tokio::test]
 async fn bodies_that_do_not_come_are_given_up() {
-    let settings =
-        GatewaySettings { body_time: Duration::from_millis(1), ..GatewaySettings::default() };
+    let settings = GatewaySettings {
+        body_time: Duration::from_millis(1),
+        ..GatewaySettings::default()
+    };
     let app = App::with(settings).await;
     let key = app.key(Scope::Send, &[]).await;
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let bearer = format!("Bearer {key}");
-    let answer = app.raw("POST", "/v1/messages", &[("authorization", &bearer)], never).await;
+    let answer = app
+        .raw("POST", "/v1/messages", &[("authorization", &bearer)], never)
+        .await;
     answer.problem(408, "body_timeout");
 }
 
@@ -172,12 +263,20 @@ async fn query_parameters_are_checked_like_fields() {
         ("reference=%ff", "?reference"),
     ];
     for (query, pointer) in cases {
-        let problem = app.get(&key, &format!("/v1/messages?{query}")).await.problem(400, "invalid_query");
+        let problem = app
+            .get(&key, &format!("/v1/messages?{query}"))
+            .await
+            .problem(400, "invalid_query");
         assert_eq!(problem["violations"][0]["pointer"], pointer, "{problem}");
     }
     for wait in ["x", "-1", "1.5"] {
-        let answer = app.post(&key, &format!("/v1/messages?wait={wait}"), &good()).await;
-        assert_eq!(answer.problem(400, "invalid_query")["violations"][0]["pointer"], "?wait");
+        let answer = app
+            .post(&key, &format!("/v1/messages?wait={wait}"), &good())
+            .await;
+        assert_eq!(
+            answer.problem(400, "invalid_query")["violations"][0]["pointer"],
+            "?wait"
+        );
     }
     assert_eq!(app.count().await, 0);
 }
@@ -186,11 +285,27 @@ async fn query_parameters_are_checked_like_fields() {
 async fn ids_of_any_form_are_only_unknown() {
     let app = App::new().await;
     let key = app.key(Scope::Admin, &[]).await;
-    for id in ["x", "msg_", "%00", "%ff", "msg_0192d3a4b5c67d8e9f00112233445566", "a%2Fb", "号"] {
+    for id in [
+        "x",
+        "msg_",
+        "%00",
+        "%ff",
+        "msg_0192d3a4b5c67d8e9f00112233445566",
+        "a%2Fb",
+        "号",
+    ] {
         let id = id.replace('号', "%E5%8F%B7");
-        app.get(&key, &format!("/v1/messages/{id}")).await.problem(404, "unknown_message");
-        app.get(&key, &format!("/v1/accounts/{id}")).await.problem(404, "unknown_account");
-        app.delete(&key, &format!("/v1/keys/{id}")).await.problem(404, "unknown_key");
-        app.get(&key, &format!("/v1/errcodes/{id}")).await.problem(404, "unknown_errcode");
+        app.get(&key, &format!("/v1/messages/{id}"))
+            .await
+            .problem(404, "unknown_message");
+        app.get(&key, &format!("/v1/accounts/{id}"))
+            .await
+            .problem(404, "unknown_account");
+        app.delete(&key, &format!("/v1/keys/{id}"))
+            .await
+            .problem(404, "unknown_key");
+        app.get(&key, &format!("/v1/errcodes/{id}"))
+            .await
+            .problem(404, "unknown_errcode");
     }
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use hongyan_api::{
-    Client, Data, Kind, MessageFilter, NewMessage, PageQuery, Recipient, SendOptions, Sent, Value,
+    Client, Data, Kind, MessageFilter, NewMessage, PageQuery, Recipient, SendOptions, Sent,
+    SlotValue,
 };
 use hongyan_domain::key::Scope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,10 +26,19 @@ async fn serving() -> Serving {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(hongyan_gateway::serve(listener, app.router.clone(), async {
-        drop(stopped.await);
-    }));
-    Serving { app, address, stop, server }
+    let server = tokio::spawn(hongyan_gateway::serve(
+        listener,
+        app.router.clone(),
+        async {
+            drop(stopped.await);
+        },
+    ));
+    Serving {
+        app,
+        address,
+        stop,
+        server,
+    }
 }
 
 impl Serving {
@@ -45,10 +55,16 @@ impl Serving {
 
 fn message() -> NewMessage {
     let data = Data::from_iter([
-        ("thing1".to_owned(), Value::from("Parcel")),
-        ("time2".to_owned(), Value::from("10:00")),
+        ("thing1".to_owned(), SlotValue::from("Parcel")),
+        ("time2".to_owned(), SlotValue::from("10:00")),
     ]);
-    NewMessage::new("demo-oa", Kind::Template, Recipient::openid("oPerson"), TEMPLATE, data)
+    NewMessage::new(
+        "demo-oa",
+        Kind::Template,
+        Recipient::openid("oPerson"),
+        TEMPLATE,
+        data,
+    )
 }
 
 #[tokio::test]
@@ -57,32 +73,99 @@ async fn the_client_speaks_every_route() {
     let client = serving.client(Scope::Admin).await;
     client.healthy().await.unwrap();
     client.ready().await.unwrap();
-    let once = SendOptions { idempotency_key: Some("k".to_owned()), wait: None };
+    let once = SendOptions {
+        idempotency_key: Some("k".to_owned()),
+        wait: None,
+    };
     let sent = client.send(&message(), &once).await.unwrap();
     assert!(matches!(sent, Sent::Queued(_)));
-    assert_eq!(client.send(&message(), &once).await.unwrap().id(), sent.id());
-    let filter =
-        MessageFilter { account: Some("demo-oa".to_owned()), kind: Some(Kind::Template), ..Default::default() };
-    let found = client.messages(&filter, &PageQuery { limit: Some(1), cursor: None }).await.unwrap();
+    assert_eq!(
+        client.send(&message(), &once).await.unwrap().id(),
+        sent.id()
+    );
+    let filter = MessageFilter {
+        account: Some("demo-oa".to_owned()),
+        kind: Some(Kind::Template),
+        ..Default::default()
+    };
+    let found = client
+        .messages(
+            &filter,
+            &PageQuery {
+                limit: Some(1),
+                cursor: None,
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(found.items[0].id, sent.id());
-    assert_eq!(client.message(sent.id()).await.unwrap().attempts, Some(Vec::new()));
+    assert_eq!(
+        client.message(sent.id()).await.unwrap().attempts,
+        Some(Vec::new())
+    );
     assert!(client.validate(&message()).await.unwrap().valid);
     client.cancel(sent.id()).await.unwrap();
-    let over = client.send(&message(), &SendOptions { wait: Some(1), ..once }).await.unwrap();
+    let over = client
+        .send(
+            &message(),
+            &SendOptions {
+                wait: Some(1),
+                ..once
+            },
+        )
+        .await
+        .unwrap();
     assert!(matches!(over, Sent::Known(message) if message.id == sent.id()));
 
     let account = serde_json::from_value(serde_json::json!({
         "name": "shop", "kind": "mini_program", "appid": "wx99", "secret": "hush",
     }));
-    client.add_account(&account.unwrap(), Some("k2")).await.unwrap();
-    assert_eq!(client.accounts(&PageQuery::default()).await.unwrap().items.len(), 3);
-    let change = hongyan_api::ChangeAccount { disabled: Some(true), ..Default::default() };
-    assert!(client.change_account("shop", &change).await.unwrap().disabled);
+    client
+        .add_account(&account.unwrap(), Some("k2"))
+        .await
+        .unwrap();
+    assert_eq!(
+        client
+            .accounts(&PageQuery::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        3
+    );
+    let change = hongyan_api::ChangeAccount {
+        disabled: Some(true),
+        ..Default::default()
+    };
+    assert!(
+        client
+            .change_account("shop", &change)
+            .await
+            .unwrap()
+            .disabled
+    );
     client.remove_account("shop").await.unwrap();
-    assert_eq!(client.account("shop").await.unwrap_err().code(), Some("unknown_account"));
-    assert_eq!(client.templates("demo-oa", &PageQuery::default()).await.unwrap().items.len(), 1);
-    assert_eq!(client.sync_templates("demo-oa").await.unwrap_err().status, Some(503));
-    assert_eq!(client.access_token("demo-oa").await.unwrap_err().status, Some(503));
+    assert_eq!(
+        client.account("shop").await.unwrap_err().code(),
+        Some("unknown_account")
+    );
+    assert_eq!(
+        client
+            .templates("demo-oa", &PageQuery::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+    assert_eq!(
+        client.sync_templates("demo-oa").await.unwrap_err().status,
+        Some(503)
+    );
+    assert_eq!(
+        client.access_token("demo-oa").await.unwrap_err().status,
+        Some(503)
+    );
     assert!(!client.check_account("demo-oa").await.unwrap().ok);
     let key = hongyan_api::NewKey {
         name: "x".to_owned(),
@@ -91,15 +174,44 @@ async fn the_client_speaks_every_route() {
         expires_at: None,
     };
     let key = client.add_key(&key, None).await.unwrap();
-    assert_eq!(client.keys(&PageQuery::default()).await.unwrap().items.len(), 2);
+    assert_eq!(
+        client
+            .keys(&PageQuery::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        2
+    );
     client.remove_key(&key.key.id).await.unwrap();
     assert_eq!(client.errcode(47003).await.unwrap().code, 47003);
-    let page = PageQuery { limit: Some(1), cursor: None };
-    assert_eq!(client.errcodes("47003", &page).await.unwrap().items.len(), 1);
+    let page = PageQuery {
+        limit: Some(1),
+        cursor: None,
+    };
+    assert_eq!(
+        client.errcodes("47003", &page).await.unwrap().items.len(),
+        1
+    );
     assert_eq!(client.openapi().await.unwrap()["openapi"], "3.1.0");
     let error = client.retry("msg_x").await.unwrap_err();
     assert_eq!(error.code(), Some("unknown_message"));
     serving.end().await;
+}
+
+#[tokio::test]
+async fn without_storage_nothing_is_accepted_and_later_is_worth_a_try() {
+    let app = App::new().await;
+    let key = app.key(Scope::Send, &[]).await;
+    app.get(&key, "/v1/accounts").await.is(200);
+    app.store.shutdown().await;
+    let answer = app.post(&key, "/v1/messages", &good()).await;
+    assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+    answer.problem(503, "storage_unavailable");
+    app.raw("GET", "/readyz", &[], "")
+        .await
+        .problem(503, "not_ready");
+    app.raw("GET", "/healthz", &[], "").await.is(200);
 }
 
 #[tokio::test]

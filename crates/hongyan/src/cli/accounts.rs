@@ -111,18 +111,30 @@ impl Accounts {
         match self.verb {
             Verb::List { json } => list(&connection, json).await,
             Verb::Show(one) => {
-                let account = connection.account(&one.name).await.map_err(|e| explained(&e))?;
-                if one.json { output::json(&account) } else { show(&account) }
+                let account = connection
+                    .account(&one.name)
+                    .await
+                    .map_err(|e| explained(&e))?;
+                if one.json {
+                    output::json(&account)
+                } else {
+                    show(&account)
+                }
             }
             Verb::Add(add) => add.run(&connection).await,
             Verb::Set(set) => set.run(&connection).await,
             Verb::Remove { name } => {
-                connection.remove_account(&name).await.map_err(|e| explained(&e))?;
+                connection
+                    .remove_account(&name)
+                    .await
+                    .map_err(|e| explained(&e))?;
                 output::text(&format!("{name} is removed"))
             }
             Verb::Check(one) => {
-                let report =
-                    connection.check_account(&one.name).await.map_err(|e| explained(&e))?;
+                let report = connection
+                    .check_account(&one.name)
+                    .await
+                    .map_err(|e| explained(&e))?;
                 if one.json {
                     output::json(&report)?;
                 } else {
@@ -141,7 +153,9 @@ impl Accounts {
 impl Add {
     async fn run(self, connection: &Connection) -> Result<(), Failure> {
         let secret = secret(self.secret_file.as_deref())?.ok_or_else(|| {
-            Failure::usage("the AppSecret is missing: give --secret-file, or set HONGYAN_APP_SECRET")
+            Failure::usage(
+                "the AppSecret is missing: give --secret-file, or set HONGYAN_APP_SECRET",
+            )
         })?;
         let account = NewAccount {
             name: self.name,
@@ -155,9 +169,15 @@ impl Add {
             max_in_flight: self.max_in_flight,
             disabled: None,
         };
-        let account =
-            connection.add_account(&account, None).await.map_err(|error| explained(&error))?;
-        if self.json { output::json(&account) } else { show(&account) }
+        let account = connection
+            .add_account(&account, None)
+            .await
+            .map_err(|error| explained(&error))?;
+        if self.json {
+            output::json(&account)
+        } else {
+            show(&account)
+        }
     }
 }
 
@@ -180,7 +200,11 @@ impl Set {
             .change_account(&self.name, &change)
             .await
             .map_err(|error| explained(&error))?;
-        if self.json { output::json(&account) } else { show(&account) }
+        if self.json {
+            output::json(&account)
+        } else {
+            show(&account)
+        }
     }
 }
 
@@ -206,7 +230,10 @@ async fn list(connection: &Connection, json: bool) -> Result<(), Failure> {
     let mut page = PageQuery::default();
     let mut accounts = Vec::new();
     loop {
-        let part = connection.accounts(&page).await.map_err(|error| explained(&error))?;
+        let part = connection
+            .accounts(&page)
+            .await
+            .map_err(|error| explained(&error))?;
         accounts.extend(part.items);
         page.cursor = part.next_cursor;
         if page.cursor.is_none() {
@@ -241,7 +268,10 @@ fn show(account: &Account) -> Result<(), Failure> {
         ("name", account.name.clone()),
         ("kind", word(&account.kind)),
         ("appid", account.appid.clone()),
-        ("original id", account.original_id.clone().unwrap_or_default()),
+        (
+            "original id",
+            account.original_id.clone().unwrap_or_default(),
+        ),
         ("token mode", word(&account.token_mode)),
         ("rate a second", maybe(account.rate_per_second)),
         ("max in flight", account.max_in_flight.to_string()),
@@ -249,7 +279,14 @@ fn show(account: &Account) -> Result<(), Failure> {
         ("reason", health.reason.clone().unwrap_or_default()),
         ("seen ip", health.seen_ip.clone().unwrap_or_default()),
         ("next try", time(health.next_try_at)),
-        ("what to do", health.diagnosis.as_ref().map(|d| d.fix.clone()).unwrap_or_default()),
+        (
+            "what to do",
+            health
+                .diagnosis
+                .as_ref()
+                .map(|d| d.fix.clone())
+                .unwrap_or_default(),
+        ),
     ])
 }
 

@@ -19,7 +19,9 @@ impl Connection {
                 "HONGYAN_API_KEY is not set: export the key that `hongyan keys create` printed (for the demo: api_key in demo.json)",
             )
         })?;
-        Ok(Self(Client::new(&url, &key).map_err(|error| Failure::usage(error.to_string()))?))
+        Ok(Self(
+            Client::new(&url, &key).map_err(|error| Failure::usage(error.to_string()))?,
+        ))
     }
 }
 
@@ -36,7 +38,10 @@ impl std::ops::Deref for Connection {
 pub(crate) fn explained(error: &ApiError) -> Failure {
     let mut sentence = error.to_string();
     if let Some(diagnosis) = error.problem.as_deref().and_then(|p| p.diagnosis.as_ref()) {
-        sentence = format!("{sentence}\n  {}\n  What to do: {}", diagnosis.meaning, diagnosis.fix);
+        sentence = format!(
+            "{sentence}\n  {}\n  What to do: {}",
+            diagnosis.meaning, diagnosis.fix
+        );
     }
     Failure::new(sentence)
 }

@@ -36,13 +36,20 @@ impl Doctor {
         if let Err(failure) = &outcome {
             findings.push(Finding {
                 subject: "gateway".to_owned(),
-                step: if findings.is_empty() { "configuration" } else { "database" },
+                step: if findings.is_empty() {
+                    "configuration"
+                } else {
+                    "database"
+                },
                 state: "failed",
                 detail: failure.to_string(),
                 fix: None,
             });
         }
-        let sick = findings.iter().filter(|finding| finding.state == "failed").count();
+        let sick = findings
+            .iter()
+            .filter(|finding| finding.state == "failed")
+            .count();
         if self.json {
             output::json(&findings)?;
         } else {

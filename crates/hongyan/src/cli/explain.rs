@@ -34,7 +34,11 @@ impl Explain {
                     "{code} is not in the catalogue: a new code of WeChat's; such an answer is taken as final"
                 ))
             })?;
-            return if self.json { output::json(info) } else { output::text(&tell(info, lang)) };
+            return if self.json {
+                output::json(info)
+            } else {
+                output::text(&tell(info, lang))
+            };
         }
         let found: Vec<_> = ErrCode::search(&words).collect();
         if self.json {
@@ -47,7 +51,11 @@ impl Explain {
                     Language::Zh => info.meaning_zh,
                     Language::En => info.meaning_en,
                 };
-                vec![info.code.to_string(), info.errmsg.to_owned(), meaning.to_owned()]
+                vec![
+                    info.code.to_string(),
+                    info.errmsg.to_owned(),
+                    meaning.to_owned(),
+                ]
             })
             .collect();
         let empty = format!("nothing in the catalogue has {words:?}");
@@ -73,18 +81,23 @@ fn retry_helps(info: &ErrInfo, lang: Language) -> &'static str {
     use hongyan_wechat::Retry;
     let (en, zh) = match info.retry {
         Retry::Never => ("No.", "没有用。"),
-        Retry::RefreshToken => {
-            ("Yes, once, with a new access token (Hongyan does it).", "有用：换新令牌后重试一次（鸿雁会自动做）。")
-        }
-        Retry::Backoff => ("Yes, later (Hongyan does it).", "有用：稍后重试（鸿雁会自动做）。"),
+        Retry::RefreshToken => (
+            "Yes, once, with a new access token (Hongyan does it).",
+            "有用：换新令牌后重试一次（鸿雁会自动做）。",
+        ),
+        Retry::Backoff => (
+            "Yes, later (Hongyan does it).",
+            "有用：稍后重试（鸿雁会自动做）。",
+        ),
         Retry::QuotaReset => (
             "Yes, after the allowance starts again (Hongyan waits for it).",
             "额度重置后有用（鸿雁会等到那时）。",
         ),
         Retry::FixInput => ("Only after the request is corrected.", "改正请求后才有用。"),
-        Retry::FixAccount => {
-            ("Only after the account's settings are corrected.", "改正账号设置后才有用。")
-        }
+        Retry::FixAccount => (
+            "Only after the account's settings are corrected.",
+            "改正账号设置后才有用。",
+        ),
     };
     match lang {
         Language::En => en,

@@ -7,8 +7,8 @@ use hongyan_engine::chance::Chance;
 use hongyan_engine::make_key;
 use jiff::Timestamp;
 
-use super::output::{self, time};
 use super::ConfigFile;
+use super::output::{self, time};
 use crate::failure::Failure;
 use crate::wiring::open_store;
 
@@ -123,12 +123,15 @@ impl Create {
             self.accounts,
             self.expires_at,
         );
-        store.add_key(&key, None).await.map_err(|error| match error {
-            StoreError::Taken { what } => {
-                Failure::new(format!("{what} is taken: choose another --name, or remove that key"))
-            }
-            other => other.into(),
-        })?;
+        store
+            .add_key(&key, None)
+            .await
+            .map_err(|error| match error {
+                StoreError::Taken { what } => Failure::new(format!(
+                    "{what} is taken: choose another --name, or remove that key"
+                )),
+                other => other.into(),
+            })?;
         store.shutdown().await;
         output::text(text.expose())
     }
@@ -141,7 +144,11 @@ async fn remove(file: &ConfigFile, wanted: &str) -> Result<(), Failure> {
     let key = keys
         .iter()
         .find(|key| Some(key.id) == by_id || key.name == wanted)
-        .ok_or_else(|| Failure::new(format!("no key is called {wanted:?}: see `hongyan keys list`")))?;
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "no key is called {wanted:?}: see `hongyan keys list`"
+            ))
+        })?;
     store.remove_key(key.id).await?;
     store.shutdown().await;
     output::text(&format!("{} is removed", key.name))

@@ -81,7 +81,11 @@ impl Messages {
             Verb::Cancel(one) => (connection.cancel(&one.id).await, one.json),
         };
         let message = message.map_err(|error| explained(&error))?;
-        if json { output::json(&message) } else { show(&message) }
+        if json {
+            output::json(&message)
+        } else {
+            show(&message)
+        }
     }
 }
 
@@ -97,8 +101,14 @@ impl List {
             created_after: self.created_after,
             created_before: self.created_before,
         };
-        let page = PageQuery { limit: Some(self.limit), cursor: self.cursor };
-        let list = connection.messages(&filter, &page).await.map_err(|error| explained(&error))?;
+        let page = PageQuery {
+            limit: Some(self.limit),
+            cursor: self.cursor,
+        };
+        let list = connection
+            .messages(&filter, &page)
+            .await
+            .map_err(|error| explained(&error))?;
         if self.json {
             return output::json(&list);
         }
@@ -117,7 +127,15 @@ impl List {
                 ]
             })
             .collect();
-        let head = ["id", "created", "account", "to", "status", "errcode", "reference"];
+        let head = [
+            "id",
+            "created",
+            "account",
+            "to",
+            "status",
+            "errcode",
+            "reference",
+        ];
         output::table(&head, rows, "no message fits")?;
         if let Some(cursor) = list.next_cursor {
             output::remark(&format!("more: --cursor {cursor}"));
@@ -141,8 +159,22 @@ fn show(message: &Message) -> Result<(), Failure> {
         ("due", time(message.due_at)),
         ("settled", time(message.settled_at)),
         ("msgid", maybe(message.wechat_msgid.as_deref())),
-        ("waiting", message.waiting.as_ref().map(|w| w.detail.clone()).unwrap_or_default()),
-        ("receipt", message.receipt.as_ref().map(|r| r.status.clone()).unwrap_or_default()),
+        (
+            "waiting",
+            message
+                .waiting
+                .as_ref()
+                .map(|w| w.detail.clone())
+                .unwrap_or_default(),
+        ),
+        (
+            "receipt",
+            message
+                .receipt
+                .as_ref()
+                .map(|r| r.status.clone())
+                .unwrap_or_default(),
+        ),
     ])?;
     for (key, value) in &message.data {
         output::text(&format!("  {key} = {}", value.value))?;
@@ -164,9 +196,16 @@ fn show(message: &Message) -> Result<(), Failure> {
             ]
         })
         .collect();
-    output::table(&["at", "outcome", "errcode", "errmsg", "rid", "took"], rows, "")?;
+    output::table(
+        &["at", "outcome", "errcode", "errmsg", "rid", "took"],
+        rows,
+        "",
+    )?;
     if let Some(diagnosis) = &message.diagnosis {
-        output::text(&format!("{}\nWhat to do: {}", diagnosis.meaning, diagnosis.fix))?;
+        output::text(&format!(
+            "{}\nWhat to do: {}",
+            diagnosis.meaning, diagnosis.fix
+        ))?;
     }
     Ok(())
 }

@@ -14,12 +14,18 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = out
         .write_all(text.as_bytes())
-        .and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+        .and_then(|()| {
+            if text.ends_with('\n') {
+                Ok(())
+            } else {
+                out.write_all(b"\n")
+            }
+        })
         .and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "cannot write to standard output: {error}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -58,13 +64,19 @@ pub(crate) fn facts(facts: &[(&str, String)]) -> Result<(), Failure> {
 }
 
 /// Says on standard error why a command failed.
-#[expect(clippy::print_stderr, reason = "this is where the command line speaks of failures")]
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where the command line speaks of failures"
+)]
 pub(crate) fn complain(failure: &Failure) {
     eprintln!("hongyan: {failure}");
 }
 
 /// Says something on standard error that is no failure.
-#[expect(clippy::print_stderr, reason = "standard output holds the result alone")]
+#[expect(
+    clippy::print_stderr,
+    reason = "standard output holds the result alone"
+)]
 pub(crate) fn remark(remark: &str) {
     eprintln!("{remark}");
 }

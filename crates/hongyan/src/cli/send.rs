@@ -1,7 +1,7 @@
 use clap::Args;
 use hongyan_api::{
     Data, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, Priority, Recipient,
-    SendOptions, Sent, Status, StyledValue, Value,
+    SendOptions, Sent, SlotValue, Status, StyledValue,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,9 @@ use crate::failure::Failure;
 
 /// Sends a message; exit code 0 only if it was accepted.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hongyan send --account demo-oa --kind template --to OPENID \\\n    --template ID --data thing1=Parcel --data time2='2026-11-20 10:00' --wait\n\nExit code 0 = accepted (with --wait: by WeChat), 1 = not.")]
+#[command(
+    after_help = "Example: hongyan send --account demo-oa --kind template --to OPENID \\\n    --template ID --data thing1=Parcel --data time2='2026-11-20 10:00' --wait\n\nExit code 0 = accepted (with --wait: by WeChat), 1 = not."
+)]
 pub(super) struct Send {
     /// The account that sends it
     #[arg(long, value_name = "NAME")]
@@ -82,9 +84,14 @@ impl Send {
         if self.dry_run {
             return self.check(&connection, &message).await;
         }
-        let options =
-            SendOptions { wait: self.wait, idempotency_key: self.idempotency_key.clone() };
-        let sent = connection.send(&message, &options).await.map_err(|error| explained(&error))?;
+        let options = SendOptions {
+            wait: self.wait,
+            idempotency_key: self.idempotency_key.clone(),
+        };
+        let sent = connection
+            .send(&message, &options)
+            .await
+            .map_err(|error| explained(&error))?;
         match sent {
             Sent::Queued(accepted) => {
                 if self.json {
@@ -112,7 +119,10 @@ impl Send {
     }
 
     async fn check(&self, connection: &Connection, message: &NewMessage) -> Result<(), Failure> {
-        let found = connection.validate(message).await.map_err(|error| explained(&error))?;
+        let found = connection
+            .validate(message)
+            .await
+            .map_err(|error| explained(&error))?;
         if self.json {
             output::json(&found)?;
         } else {
@@ -135,19 +145,26 @@ impl Send {
     fn message(&self) -> Result<NewMessage, Failure> {
         let mut data = Data::new();
         for (key, value) in &self.data {
-            let color = self.colors.iter().find(|(k, _)| k == key).map(|(_, color)| color.clone());
+            let color = self
+                .colors
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, color)| color.clone());
             let value = match color {
-                Some(color) => {
-                    Value::Styled(StyledValue { value: value.clone(), color: Some(color) })
-                }
-                None => Value::Text(value.clone()),
+                Some(color) => SlotValue::Styled(StyledValue {
+                    value: value.clone(),
+                    color: Some(color),
+                }),
+                None => SlotValue::Text(value.clone()),
             };
             if data.insert(key.clone(), value).is_some() {
                 return Err(Failure::usage(format!("--data {key}= is given twice")));
             }
         }
         if let Some((key, _)) = self.colors.iter().find(|(key, _)| !data.contains_key(key)) {
-            return Err(Failure::usage(format!("--color {key}= has no --data {key}=")));
+            return Err(Failure::usage(format!(
+                "--color {key}= has no --data {key}="
+            )));
         }
         let mut message = NewMessage::new(
             self.account.clone(),
@@ -157,10 +174,10 @@ impl Send {
             data,
         );
         message.url.clone_from(&self.url);
-        message.miniprogram = self
-            .miniprogram
-            .clone()
-            .map(|appid| MiniProgramLink { appid, pagepath: self.pagepath.clone() });
+        message.miniprogram = self.miniprogram.clone().map(|appid| MiniProgramLink {
+            appid,
+            pagepath: self.pagepath.clone(),
+        });
         message.page.clone_from(&self.page);
         message.send_at = self.send_at;
         message.expires_at = self.expires_at;
@@ -182,7 +199,10 @@ fn verdict(message: &Message) -> Result<(), Failure> {
         sentence = format!("{sentence}: errcode {errcode}");
     }
     if let Some(diagnosis) = &message.diagnosis {
-        sentence = format!("{sentence}, {}\n  What to do: {}", diagnosis.meaning, diagnosis.fix);
+        sentence = format!(
+            "{sentence}, {}\n  What to do: {}",
+            diagnosis.meaning, diagnosis.fix
+        );
     }
     Err(Failure::new(sentence))
 }

@@ -6,7 +6,7 @@ use hongyan_sandbox::SandboxConfig;
 use super::{ConfigFile, output};
 use crate::config::{Config, Log};
 use crate::failure::Failure;
-use crate::wiring::{Gateway, asked_to_stop, listen, reachable};
+use crate::wiring::{Gateway, StopSignal, listen, reachable};
 use crate::{demo, logging};
 
 /// `hongyan serve`.
@@ -14,6 +14,7 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
     logging::start(&config.log)?;
     run(async move {
+        let stop = StopSignal::listen()?;
         let gateway = Gateway::open(&config).await?;
         output::text(&format!(
             "hongyan {} is ready at {} (listening on {})",
@@ -21,7 +22,7 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Failure> {
             gateway.public_url,
             gateway.listener.local_addr()?
         ))?;
-        gateway.run(asked_to_stop()).await
+        gateway.run(stop.heard()).await
     })
 }
 
@@ -29,6 +30,7 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Failure> {
 pub(super) fn sandbox(address: SocketAddr, data_dir: Option<PathBuf>) -> Result<(), Failure> {
     logging::start(&Log::default())?;
     run(async move {
+        let stop = StopSignal::listen()?;
         let listener = listen(address).await?;
         let url = format!("http://{}", reachable(listener.local_addr()?));
         let config = SandboxConfig {
@@ -37,8 +39,11 @@ pub(super) fn sandbox(address: SocketAddr, data_dir: Option<PathBuf>) -> Result<
             ..SandboxConfig::default()
         };
         let sandbox = hongyan_sandbox::Sandbox::open(config)?;
-        output::text(&format!("hongyan sandbox {} is ready at {url}", env!("CARGO_PKG_VERSION")))?;
-        Ok(sandbox.serve(listener, asked_to_stop()).await?)
+        output::text(&format!(
+            "hongyan sandbox {} is ready at {url}",
+            env!("CARGO_PKG_VERSION")
+        ))?;
+        Ok(sandbox.serve(listener, stop.heard()).await?)
     })
 }
 
@@ -48,10 +53,16 @@ pub(super) fn demo(
     address: SocketAddr,
     sandbox_address: SocketAddr,
 ) -> Result<(), Failure> {
-    logging::start(&Log { level: "warn".to_owned(), ..Config::default().log })?;
+    logging::start(&Log {
+        level: "warn".to_owned(),
+        ..Config::default().log
+    })?;
     run(demo::run(data_dir.to_path_buf(), address, sandbox_address))
 }
 
 fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }

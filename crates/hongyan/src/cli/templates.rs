@@ -57,8 +57,10 @@ async fn list(connection: &Connection, of: &Of) -> Result<(), Failure> {
     let mut page = PageQuery::default();
     let mut templates = Vec::new();
     loop {
-        let part =
-            connection.templates(&of.account, &page).await.map_err(|error| explained(&error))?;
+        let part = connection
+            .templates(&of.account, &page)
+            .await
+            .map_err(|error| explained(&error))?;
         templates.extend(part.items);
         page.cursor = part.next_cursor;
         if page.cursor.is_none() {
@@ -76,9 +78,16 @@ async fn list(connection: &Connection, of: &Of) -> Result<(), Failure> {
                 .iter()
                 .map(|field| format!("{} ({})", field.key, field.label))
                 .collect();
-            vec![template.template_id.clone(), template.title.clone(), fields.join("\n")]
+            vec![
+                template.template_id.clone(),
+                template.title.clone(),
+                fields.join("\n"),
+            ]
         })
         .collect();
-    let empty = format!("no template known: try `hongyan templates sync {}`", of.account);
+    let empty = format!(
+        "no template known: try `hongyan templates sync {}`",
+        of.account
+    );
     output::table(&["id", "title", "slots"], rows, &empty)
 }

@@ -60,12 +60,16 @@ fn default_max_in_flight() -> u32 {
 }
 
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccountName, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(de::Error::custom)
 }
 
 fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     match u32::deserialize(deserializer)? {
-        0 => Err(de::Error::custom("rate_per_second must be at least 1; leave it out for no limit")),
+        0 => Err(de::Error::custom(
+            "rate_per_second must be at least 1; leave it out for no limit",
+        )),
         rate => Ok(Some(rate)),
     }
 }
@@ -75,6 +79,8 @@ fn max_in_flight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
     if (1..=LARGEST_MAX_IN_FLIGHT).contains(&count) {
         Ok(count)
     } else {
-        Err(de::Error::custom(format!("max_in_flight must be 1 to {LARGEST_MAX_IN_FLIGHT}")))
+        Err(de::Error::custom(format!(
+            "max_in_flight must be 1 to {LARGEST_MAX_IN_FLIGHT}"
+        )))
     }
 }

@@ -39,7 +39,10 @@ impl FromStr for DatabaseUrl {
         }
         if text.starts_with("postgres:") || text.starts_with("postgresql:") {
             // The text is not repeated: it may hold a password.
-            return Err("PostgreSQL is not supported by this version yet; write sqlite:hongyan.db".to_owned());
+            return Err(
+                "PostgreSQL is not supported by this version yet; write sqlite:hongyan.db"
+                    .to_owned(),
+            );
         }
         Err("expected sqlite: and a path, such as sqlite:hongyan.db".to_owned())
     }
@@ -62,7 +65,9 @@ mod tests {
         let sqlite = |path: &str| Ok(DatabaseUrl::Sqlite(PathBuf::from(path)));
         assert_eq!("sqlite:a.db".parse(), sqlite("a.db"));
         assert_eq!("sqlite:///var/a.db".parse(), sqlite("/var/a.db"));
-        let error = "postgres://u:secret@h/d".parse::<DatabaseUrl>().unwrap_err();
+        let error = "postgres://u:secret@h/d"
+            .parse::<DatabaseUrl>()
+            .unwrap_err();
         assert!(!error.contains("secret"));
         assert!("a.db".parse::<DatabaseUrl>().is_err());
     }

@@ -22,6 +22,9 @@ pub(crate) enum Format {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::Text }
+        Self {
+            level: "info".to_owned(),
+            format: Format::Text,
+        }
     }
 }

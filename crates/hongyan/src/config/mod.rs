@@ -47,9 +47,16 @@ pub(crate) struct Config {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("cannot read {path}: {reason}")]
-    Unreadable { path: PathBuf, reason: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        reason: std::io::Error,
+    },
     #[error("{path} line {line}: {reason}")]
-    Line { path: PathBuf, line: usize, reason: String },
+    Line {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
     #[error("{path}: {reason}")]
     File { path: PathBuf, reason: String },
     #[error("environment variable {name}: {reason}")]
@@ -72,7 +79,12 @@ impl Config {
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
                 String::new()
             }
-            Err(reason) => return Err(ConfigError::Unreadable { path: path.into(), reason }),
+            Err(reason) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.into(),
+                    reason,
+                });
+            }
         };
         let mut config = Self::parse(path, &text)?;
         let variables: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
@@ -96,44 +108,53 @@ impl Config {
                     line: text[..span.start.min(text.len())].matches('\n').count() + 1,
                     reason,
                 },
-                None => ConfigError::File { path: path.into(), reason },
+                None => ConfigError::File {
+                    path: path.into(),
+                    reason,
+                },
             }
         })
     }
 
     /// `path` as the commands should open it.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
-        if path.is_absolute() { path.to_path_buf() } else { self.base.join(path) }
+        if path.is_absolute() {
+            path.to_path_buf()
+        } else {
+            self.base.join(path)
+        }
     }
 
     fn validate(&self, path: &Path) -> Result<(), ConfigError> {
         self.dispatch
             .validate(&self.wechat)
-            .map_err(|reason| ConfigError::File { path: path.into(), reason })
+            .map_err(|reason| ConfigError::File {
+                path: path.into(),
+                reason,
+            })
     }
 }
 
 /// Names such as `HONGYAN_SERVER__LISTEN`; `HONGYAN_URL` and other variables
 /// without the double line mean something else.
 fn is_ours(name: &str) -> bool {
-    name.strip_prefix("HONGYAN_").is_some_and(|rest| rest.contains("__"))
+    name.strip_prefix("HONGYAN_")
+        .is_some_and(|rest| rest.contains("__"))
 }
 
 /// The file with the variables laid over it, one after the other, so that an
 /// error names the variable that made it.
-fn overlay(
-    path: &Path,
-    text: &str,
-    variables: &[(String, String)],
-) -> Result<Config, ConfigError> {
+fn overlay(path: &Path, text: &str, variables: &[(String, String)]) -> Result<Config, ConfigError> {
     let file_error = |reason: toml::de::Error| ConfigError::File {
         path: path.into(),
         reason: reason.message().to_owned(),
     };
     let mut table: toml::Table = toml::from_str(text).map_err(file_error)?;
     for (name, value) in variables {
-        let variable_error =
-            |reason: String| ConfigError::Variable { name: name.clone(), reason };
+        let variable_error = |reason: String| ConfigError::Variable {
+            name: name.clone(),
+            reason,
+        };
         let (section, key) = name
             .strip_prefix("HONGYAN_")
             .and_then(|rest| rest.split_once("__"))
@@ -171,13 +192,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hongyan.toml");
         std::fs::write(&path, text).unwrap();
-        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Config::load(Some(&path), variables)
     }
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
-        let error = load("[server]\nlisten = \"127.0.0.1:1\"\n\n[log]\nlevl = \"x\"\n", &[]).unwrap_err();
+        let error = load(
+            "[server]\nlisten = \"127.0.0.1:1\"\n\n[log]\nlevl = \"x\"\n",
+            &[],
+        )
+        .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("hongyan.toml line 5: "), "{text}");
         assert!(text.contains("levl"), "{text}");
@@ -185,7 +212,9 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_an_error_with_its_line() {
-        let text = load("[dispatch]\nlease_s = \"long\"\n", &[]).unwrap_err().to_string();
+        let text = load("[dispatch]\nlease_s = \"long\"\n", &[])
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("line 2"), "{text}");
     }
 
@@ -193,25 +222,39 @@ mod tests {
     fn the_environment_wins_and_its_mistakes_name_the_variable() {
         let config = load(
             "[server]\nlisten = \"127.0.0.1:1\"\n",
-            &[("HONGYAN_SERVER__LISTEN", "127.0.0.1:2"), ("HONGYAN_DISPATCH__LEASE_S", "90"), ("HONGYAN_URL", "x")],
+            &[
+                ("HONGYAN_SERVER__LISTEN", "127.0.0.1:2"),
+                ("HONGYAN_DISPATCH__LEASE_S", "90"),
+                ("HONGYAN_URL", "x"),
+            ],
         )
         .unwrap();
         assert_eq!(config.server.listen.to_string(), "127.0.0.1:2");
         assert_eq!(config.dispatch.lease_s, 90);
-        let error = load("", &[("HONGYAN_SERVER__LISTN", "x")]).unwrap_err().to_string();
-        assert!(error.starts_with("environment variable HONGYAN_SERVER__LISTN"), "{error}");
+        let error = load("", &[("HONGYAN_SERVER__LISTN", "x")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("environment variable HONGYAN_SERVER__LISTN"),
+            "{error}"
+        );
     }
 
     #[test]
     fn relative_paths_count_from_the_files_folder() {
         let config = load("", &[]).unwrap();
         assert!(config.resolve(Path::new("hongyan.db")).is_absolute());
-        assert_eq!(config.resolve(Path::new("/var/x.db")), Path::new("/var/x.db"));
+        assert_eq!(
+            config.resolve(Path::new("/var/x.db")),
+            Path::new("/var/x.db")
+        );
     }
 
     #[test]
     fn a_lease_shorter_than_two_calls_is_refused() {
-        let text = load("[dispatch]\nlease_s = 15\n", &[]).unwrap_err().to_string();
+        let text = load("[dispatch]\nlease_s = 15\n", &[])
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("lease_s"), "{text}");
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Secrets {
 
 impl Default for Secrets {
     fn default() -> Self {
-        Self { key_file: PathBuf::from("hongyan.key") }
+        Self {
+            key_file: PathBuf::from("hongyan.key"),
+        }
     }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8600)), public_url: None, drain_s: 25 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8600)),
+            public_url: None,
+            drain_s: 25,
+        }
     }
 }

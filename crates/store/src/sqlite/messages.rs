@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::{Fault, Outcome};
 use super::idempotency::{self, Answer};
 use super::row::{self, delivery_columns, kind_code, millis, on_unknown_code, optional_millis};
-use super::settle::{self, Over};
+use super::settle::{Finisher, Over};
 use super::term::{self, Field};
 use super::{SqliteStore, search};
 
@@ -289,7 +289,7 @@ fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
                 at,
                 attempts: &[],
             };
-            settle::finish(db, seq, &over)?;
+            Finisher::prepare(db)?.finish(seq, &over)?;
             Cancellation::Canceled
         }
     })

@@ -94,6 +94,10 @@ impl SqliteStore {
             reason,
         };
         let purge = Purge::default();
+        if exclusive {
+            end_leases(&opened.writer, millis(clock.now()))
+                .map_err(|e| unavailable(e.to_string()))?;
+        }
         if exclusive
             && has_removed_accounts(&opened.writer).map_err(|e| unavailable(e.to_string()))?
         {
@@ -101,7 +105,7 @@ impl SqliteStore {
         }
         let readers = Readers::start(opened.readers).map_err(|e| unavailable(e.to_string()))?;
         let writer =
-            Writer::start(opened.writer, purge.clone()).map_err(|e| unavailable(e.to_string()))?;
+            Writer::start(opened.writer, purge.clone(), exclusive).map_err(|e| unavailable(e.to_string()))?;
         Ok(Self {
             readers,
             writer,
@@ -158,4 +162,23 @@ impl Store for SqliteStore {
         })
         .await
     }
+}
+
+/// Lets go of what a gateway held that ended without a word: this one has the
+/// file to itself, so nobody else can still be at work. That the claims were
+/// never settled stays noted.
+fn end_leases(db: &Connection, now: i64) -> rusqlite::Result<()> {
+    let ended = db
+        .prepare(
+            "-- queue.end_leases\n\
+             UPDATE work SET due_at = ?1 WHERE claimed_at IS NOT NULL AND due_at > ?1",
+        )?
+        .execute([now])?;
+    if ended > 0 {
+        tracing::info!(
+            messages = ended,
+            "messages of a gateway that ended in the middle are taken up again"
+        );
+    }
+    Ok(())
 }

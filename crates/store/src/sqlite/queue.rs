@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::fault::Outcome;
-use super::row::{self, MessageRow, message_columns, millis, number};
+use super::row::{self, MESSAGE_COLUMNS, MessageRow, message_columns, millis, number};
 use super::settle::expect_one;
 use super::{SqliteStore, settle};
 
@@ -55,7 +55,7 @@ impl QueueStore for SqliteStore {
     }
 }
 
-/// A row of `work` that was handed out, as it was before.
+/// A row of `work` that is handed out, as it was before.
 #[derive(Debug)]
 struct Work {
     seq: i64,
@@ -63,10 +63,11 @@ struct Work {
     attempts: u32,
     first_uncertain_at: Option<i64>,
     interrupted_at: Option<i64>,
+    message: MessageRow,
 }
 
 /// Handed out, and when the next one becomes due.
-type Taken = (Vec<(Work, MessageRow)>, Option<i64>);
+type Taken = (Vec<Work>, Option<i64>);
 
 fn claim(
     db: &Connection,
@@ -77,60 +78,53 @@ fn claim(
 ) -> Outcome<Taken> {
     let mut due = Vec::new();
     let mut next_due_at: Option<i64> = None;
+    let mut waiting = db.prepare_cached(concat!(
+        "-- queue.waiting\nSELECT ",
+        message_columns!(),
+        ", w.due_at, w.seq, w.lease_token, w.attempts, w.first_uncertain_at, \
+            coalesce(w.interrupted_at, w.claimed_at) \
+         FROM work w CROSS JOIN message m ON m.seq = w.seq \
+         WHERE w.account = ?1 AND w.band = ?2 ORDER BY w.due_at, w.seq LIMIT ?3"
+    ))?;
     for priority in Priority::ALL {
-        let mut waiting = db.prepare_cached(
-            "-- queue.waiting\n\
-             SELECT due_at, seq, lease_token, attempts, first_uncertain_at, \
-                coalesce(interrupted_at, claimed_at) \
-             FROM work WHERE account = ?1 AND band = ?2 ORDER BY due_at, seq LIMIT ?3",
-        )?;
         // One more than can be taken: it tells when to come again.
         let wanted = number(limit - due.len()).saturating_add(1);
         let mut rows = waiting.query(params![account.0, priority.band(), wanted])?;
         while let Some(row) = rows.next()? {
-            let due_at: i64 = row.get(0)?;
+            let due_at: i64 = row.get(MESSAGE_COLUMNS)?;
             if due_at > now || due.len() == limit {
                 next_due_at = Some(next_due_at.map_or(due_at, |next| next.min(due_at)));
                 break;
             }
             due.push(Work {
-                seq: row.get(1)?,
-                lease_token: row.get(2)?,
-                attempts: row.get(3)?,
-                first_uncertain_at: row.get(4)?,
-                interrupted_at: row.get(5)?,
+                seq: row.get(MESSAGE_COLUMNS + 1)?,
+                lease_token: row.get(MESSAGE_COLUMNS + 2)?,
+                attempts: row.get(MESSAGE_COLUMNS + 3)?,
+                first_uncertain_at: row.get(MESSAGE_COLUMNS + 4)?,
+                interrupted_at: row.get(MESSAGE_COLUMNS + 5)?,
+                message: MessageRow::read(row)?,
             });
         }
     }
     let mut lease = db.prepare_cached(
         "-- queue.claim\n\
          UPDATE work SET due_at = ?2, lease_token = lease_token + 1, claimed_at = ?3, \
-            interrupted_at = ?4 WHERE seq = ?1",
+            interrupted_at = ?4 \
+         WHERE seq = ?1",
     )?;
-    let mut message = db.prepare_cached(concat!(
-        "-- queue.message\nSELECT ",
-        message_columns!(),
-        " FROM message m WHERE m.seq = ?1"
-    ))?;
-    let taken = due
-        .into_iter()
-        .map(|work| {
-            expect_one(
-                "queue.claim",
-                lease.execute(params![work.seq, until, now, work.interrupted_at])?,
-            )?;
-            let message = message.query_one([work.seq], MessageRow::read)?;
-            Ok((work, message))
-        })
-        .collect::<Outcome<_>>()?;
-    Ok((taken, next_due_at))
+    for work in &due {
+        let leased = lease.execute(params![work.seq, until, now, work.interrupted_at])?;
+        expect_one("queue.claim", leased)?;
+    }
+    Ok((due, next_due_at))
 }
 
 /// What is handed out. A message that cannot be read back must not keep the
 /// others from being sent: it is left to its lease.
-fn understand((work, message): (Work, MessageRow), until: Timestamp) -> Option<Claimed> {
-    let id = message.id;
-    let message = message
+fn understand(work: Work, until: Timestamp) -> Option<Claimed> {
+    let id = work.message.id;
+    let message = work
+        .message
         .into_message()
         .map_err(StoreError::from)
         .inspect_err(|error| tracing::error!(%id, %error, "a queued message cannot be read back"))

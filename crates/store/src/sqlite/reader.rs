@@ -91,7 +91,9 @@ fn consistently<T>(
 ) -> Outcome<T> {
     db.prepare_cached("BEGIN")?.execute([])?;
     let result = question(db);
-    db.prepare_cached("ROLLBACK")?.execute([])?;
+    if !db.is_autocommit() {
+        db.prepare_cached("ROLLBACK")?.execute([])?;
+    }
     result
 }
 

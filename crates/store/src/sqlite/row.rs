@@ -135,7 +135,7 @@ macro_rules! message_columns {
 pub(super) use message_columns;
 
 /// How many columns that are.
-const MESSAGE_COLUMNS: usize = 12;
+pub(super) const MESSAGE_COLUMNS: usize = 12;
 
 /// A row of `message`, not yet understood: that costs time which the writing
 /// thread does not have.

@@ -305,7 +305,10 @@ mod tests {
         for (sql, index) in plans {
             let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let plan: Vec<String> = explain
-                .query_map([], |row| row.get(3))
+                .query_map(
+                    params_from_iter(vec![0; explain.parameter_count()]),
+                    |row| row.get(3),
+                )
                 .unwrap()
                 .collect::<Result<_, _>>()
                 .unwrap();

@@ -5,7 +5,7 @@ use hongyan_domain::message::State;
 use hongyan_domain::port::Settled;
 use hongyan_wechat::MsgId;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
 use super::row::{millis, number, optional_millis};
@@ -22,76 +22,88 @@ pub(super) struct Over<'a> {
 
 /// One answer for each, in order.
 pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec<Settled>> {
-    settlements
-        .iter()
-        .map(|settlement| settle_one(db, settlement))
-        .collect()
-}
-
-fn settle_one(db: &Connection, settlement: &Settlement) -> Outcome<Settled> {
-    let found = db
-        .prepare_cached(
+    let mut settler = Settler {
+        db,
+        find: db.prepare_cached(
             "-- settle.find\n\
              SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
                 w.claimed_at IS NOT NULL AND w.lease_token = ?2 \
              FROM message m \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
              WHERE m.id = ?1",
-        )?
-        .query_one(
-            params![settlement.message.as_bytes(), settlement.lease_token],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .optional()?;
-    let Some((seq, attempts_before, is_held)): Option<(i64, i64, bool)> = found else {
-        // Gone with its account.
-        return Ok(Settled::LeaseLost);
+        )?,
+        attempt: db.prepare_cached(
+            "-- settle.attempt\n\
+             INSERT INTO attempt (seq, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?,
+        finisher: Finisher::prepare(db)?,
     };
-    note_attempts(db, seq, attempts_before, &settlement.attempts)?;
-    if !is_held {
-        count_late_attempts(db, seq, &settlement.attempts)?;
-        return Ok(Settled::LeaseLost);
-    }
-    match settlement.decision {
-        Decision::Settle { state, msgid } => {
-            let at = millis(settlement.at);
-            finish(
-                db,
-                seq,
-                &Over {
+    settlements
+        .iter()
+        .map(|settlement| settler.settle(settlement))
+        .collect()
+}
+
+/// The statements nearly every settlement needs, looked up once for many.
+struct Settler<'db> {
+    db: &'db Connection,
+    find: CachedStatement<'db>,
+    attempt: CachedStatement<'db>,
+    finisher: Finisher<'db>,
+}
+
+impl Settler<'_> {
+    fn settle(&mut self, settlement: &Settlement) -> Outcome<Settled> {
+        let found = self
+            .find
+            .query_one(
+                params![settlement.message.as_bytes(), settlement.lease_token],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        let Some((seq, attempts_before, is_held)): Option<(i64, i64, bool)> = found else {
+            // Gone with its account.
+            return Ok(Settled::LeaseLost);
+        };
+        self.note_attempts(seq, attempts_before, &settlement.attempts)?;
+        if !is_held {
+            count_late_attempts(self.db, seq, &settlement.attempts)?;
+            return Ok(Settled::LeaseLost);
+        }
+        match settlement.decision {
+            Decision::Settle { state, msgid } => {
+                let at = millis(settlement.at);
+                let over = Over {
                     state,
                     msgid,
                     at,
                     attempts: &settlement.attempts,
-                },
-            )?;
+                };
+                self.finisher.finish(seq, &over)?;
+            }
+            Decision::RetryAt { at: until } | Decision::Park { until } => {
+                wait(self.db, seq, until, settlement)?;
+            }
         }
-        Decision::RetryAt { at: until } | Decision::Park { until } => {
-            wait(db, seq, until, settlement)?;
-        }
+        Ok(Settled::Written)
     }
-    Ok(Settled::Written)
-}
 
-fn note_attempts(db: &Connection, seq: i64, before: i64, attempts: &[Attempt]) -> Outcome<()> {
-    for (n, attempt) in (before + 1..).zip(attempts) {
-        db.prepare_cached(
-            "-- settle.attempt\n\
-             INSERT INTO attempt (seq, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            seq,
-            n,
-            millis(attempt.at),
-            attempt.outcome.code(),
-            attempt.elapsed_ms,
-            attempt.errcode,
-            attempt.errmsg,
-            attempt.rid
-        ])?;
+    fn note_attempts(&mut self, seq: i64, before: i64, attempts: &[Attempt]) -> Outcome<()> {
+        for (n, attempt) in (before + 1..).zip(attempts) {
+            self.attempt.execute(params![
+                seq,
+                n,
+                millis(attempt.at),
+                attempt.outcome.code(),
+                attempt.elapsed_ms,
+                attempt.errcode,
+                attempt.errmsg,
+                attempt.rid
+            ])?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Counts attempts whose lease was lost: what is known of the message since
@@ -137,23 +149,31 @@ fn wait(db: &Connection, seq: i64, until: Timestamp, settlement: &Settlement) ->
     expect_one("settle.wait", waiting)
 }
 
-/// Takes an open message out of the queue.
-pub(super) fn finish(db: &Connection, seq: i64, over: &Over<'_>) -> Outcome<()> {
-    if !State::Open.may_become(over.state) {
-        return Err(Fault::corrupt(format!(
-            "an open message cannot become {:?}",
-            over.state
-        )));
-    }
-    let written = db
-        .prepare_cached(
+/// Takes open messages out of the queue.
+pub(super) struct Finisher<'db> {
+    write: CachedStatement<'db>,
+    delete: CachedStatement<'db>,
+}
+
+impl<'db> Finisher<'db> {
+    pub(super) fn prepare(db: &'db Connection) -> Outcome<Self> {
+        let write = db.prepare_cached(
             "-- settle.finish\n\
              INSERT INTO outcome (seq, account, state, settled_at, lease_token, attempt_count, \
                 last_errcode, wechat_msgid) \
              SELECT seq, account, ?2, ?3, lease_token, attempt_count + ?4, \
                 iif(?4 > 0, ?5, last_errcode), ?6 FROM work WHERE seq = ?1",
-        )?
-        .execute(params![
+        )?;
+        let delete = db.prepare_cached("-- settle.done\nDELETE FROM work WHERE seq = ?1")?;
+        Ok(Self { write, delete })
+    }
+
+    pub(super) fn finish(&mut self, seq: i64, over: &Over<'_>) -> Outcome<()> {
+        if !State::Open.may_become(over.state) {
+            let reason = format!("an open message cannot become {:?}", over.state);
+            return Err(Fault::corrupt(reason));
+        }
+        let written = self.write.execute(params![
             seq,
             over.state.code(),
             over.at,
@@ -161,11 +181,9 @@ pub(super) fn finish(db: &Connection, seq: i64, over: &Over<'_>) -> Outcome<()> 
             over.attempts.last().and_then(|attempt| attempt.errcode),
             over.msgid.map(|id| id.0.cast_signed()),
         ])?;
-    expect_one("settle.finish", written)?;
-    let done = db
-        .prepare_cached("-- settle.done\nDELETE FROM work WHERE seq = ?1")?
-        .execute([seq])?;
-    expect_one("settle.done", done)
+        expect_one("settle.finish", written)?;
+        expect_one("settle.done", self.delete.execute([seq])?)
+    }
 }
 
 /// Refuses a statement that touched another number of rows than the one it is

@@ -80,12 +80,20 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own.
-    pub(super) fn start(db: Connection, purge: Purge) -> io::Result<Self> {
+    /// Starts the thread on a connection of its own. With `is_alone` it folds the
+    /// log into the database when it ends; a visitor leaves that to the gateway,
+    /// which it would hold up.
+    pub(super) fn start(db: Connection, purge: Purge, is_alone: bool) -> io::Result<Self> {
         let (mail, inbox) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(db, inbox, &purge))?;
+            .spawn(move || {
+                let waiting_for_stop = serve(&db, inbox, &purge);
+                close(db, is_alone);
+                for done in waiting_for_stop {
+                    let _ = done.send(());
+                }
+            })?;
         Ok(Self {
             mail: Some(mail),
             thread: Some(thread),
@@ -143,15 +151,20 @@ fn stopped() -> StoreError {
     }
 }
 
-fn serve(db: Connection, mut inbox: mpsc::Receiver<Mail>, purge: &Purge) {
+/// Works until the inbox is closed and empty; returns who wants to know.
+fn serve(
+    db: &Connection,
+    mut inbox: mpsc::Receiver<Mail>,
+    purge: &Purge,
+) -> Vec<oneshot::Sender<()>> {
     let mut waiting_for_stop = Vec::new();
     let mut batch = Vec::new();
-    while let Some(first) = next(&mut inbox, &db, purge) {
+    while let Some(first) = next(&mut inbox, db, purge) {
         let (mut mail, mut rows) = (Some(first), 0);
         while let Some(one) = mail.take() {
             match one {
                 Mail::Command(command) => {
-                    rows += command.rows();
+                    rows = command.rows().saturating_add(rows);
                     batch.push(command);
                 }
                 Mail::Stop(done) => {
@@ -166,16 +179,13 @@ fn serve(db: Connection, mut inbox: mpsc::Receiver<Mail>, purge: &Purge) {
         let committed = if batch.is_empty() {
             Ok(())
         } else {
-            commit(&db, &mut batch)
+            commit(db, &mut batch)
         };
         for command in batch.drain(..) {
             command.answer(&committed);
         }
     }
-    close(db);
-    for done in waiting_for_stop {
-        let _ = done.send(());
-    }
+    waiting_for_stop
 }
 
 /// The next mail. While nobody asks for anything, messages of removed accounts
@@ -229,8 +239,11 @@ fn commit(db: &Connection, batch: &mut [Box<dyn Command>]) -> Result<(), StoreEr
 fn transaction<T>(db: &Connection, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     execute(db, "BEGIN IMMEDIATE")?;
     let result = work().and_then(|value| execute(db, "COMMIT").map(|()| value));
-    if result.is_err() && !db.is_autocommit() {
-        execute(db, "ROLLBACK")?;
+    if result.is_err()
+        && !db.is_autocommit()
+        && let Err(fault) = execute(db, "ROLLBACK")
+    {
+        tracing::error!(error = %StoreError::from(fault), "a transaction could not be undone");
     }
     result
 }
@@ -244,9 +257,113 @@ fn rolled_back() -> Fault {
     Fault::unavailable("the database took back the transaction")
 }
 
-fn close(db: Connection) {
-    let folded = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+fn close(db: Connection, is_alone: bool) {
+    let folded = if is_alone {
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    } else {
+        Ok(())
+    };
     if let Err(error) = folded.and_then(|()| db.close().map_err(|(_, error)| error)) {
         tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<(), StoreError>>;
+
+    fn command(
+        work: impl FnOnce(&Connection) -> Outcome<()> + Send + 'static,
+    ) -> (Box<dyn Command>, Answer) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Call { rows: 1, work: Some(work), result: None, reply }), answer)
+    }
+
+    fn keep(number: i64) -> impl FnOnce(&Connection) -> Outcome<()> + Send + 'static {
+        move |db| {
+            db.execute("INSERT INTO kept VALUES (?1)", [number])?;
+            Ok(())
+        }
+    }
+
+    /// What was kept, and the commands' answers.
+    fn run(commands: Vec<(Box<dyn Command>, Answer)>) -> (Vec<i64>, Vec<Result<(), StoreError>>) {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE kept (number)").unwrap();
+        let (mut batch, answers): (Vec<_>, Vec<_>) = commands.into_iter().unzip();
+        let committed = commit(&db, &mut batch);
+        assert!(db.is_autocommit(), "no transaction stays open");
+        for command in batch {
+            command.answer(&committed);
+        }
+        let mut kept = db.prepare("SELECT number FROM kept ORDER BY number").unwrap();
+        let kept = kept.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        (kept, answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect())
+    }
+
+    #[test]
+    fn one_that_fails_is_undone_alone() {
+        let fails = |db: &Connection| {
+            keep(2)(db)?;
+            Err(Fault::missing("it"))
+        };
+        let (kept, answers) = run(vec![command(keep(1)), command(fails), command(keep(3))]);
+        assert_eq!(kept, [1, 3]);
+        assert_eq!(answers, [Ok(()), Err(Fault::missing("it").into()), Ok(())]);
+
+        let (kept, answers) = run(vec![command(fails)]);
+        assert!(kept.is_empty());
+        assert_eq!(answers, [Err(Fault::missing("it").into())]);
+    }
+
+    /// As SQLite does when the disk is full.
+    #[test]
+    fn when_the_transaction_is_lost_nobody_is_told_otherwise() {
+        let loses = |db: &Connection| {
+            db.execute_batch("ROLLBACK")?;
+            Err(Fault::unavailable("disk full"))
+        };
+        let (kept, answers) = run(vec![command(keep(1)), command(loses), command(keep(3))]);
+        assert!(kept.is_empty());
+        let unavailable = |answer: &Result<_, _>| matches!(answer, Err(StoreError::Unavailable { .. }));
+        assert!(answers.iter().all(unavailable), "{answers:?}");
+        assert_eq!(answers[1], Err(Fault::unavailable("disk full").into()));
+    }
+
+    #[tokio::test]
+    async fn callers_that_come_together_share_a_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kept.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("CREATE TABLE kept (number)").unwrap();
+        let commits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = std::sync::Arc::clone(&commits);
+        let count = move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            false
+        };
+        db.commit_hook(Some(count)).unwrap();
+        let writer = Writer::start(db, Purge::default(), true).unwrap();
+        let (entered, begin) = std::sync::mpsc::channel::<()>();
+        // While the first is at work, the others gather.
+        let first = writer.run(1, move |db| {
+            begin.recv().unwrap();
+            keep(0)(db)
+        });
+        let others = async {
+            tokio::task::yield_now().await;
+            let (a, b, c, ()) = tokio::join!(
+                writer.run(1, keep(1)),
+                writer.run(1, keep(2)),
+                writer.run(1, keep(3)),
+                async { entered.send(()).unwrap() }
+            );
+            a.and(b).and(c)
+        };
+        let (first, others) = tokio::join!(first, others);
+        first.and(others).unwrap();
+        assert!((2..=2).contains(&commits.load(std::sync::atomic::Ordering::SeqCst)));
     }
 }

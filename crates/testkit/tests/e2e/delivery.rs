@@ -11,7 +11,10 @@ const SUBSCRIBE_SEND: &str = "/cgi-bin/message/subscribe/send";
 
 /// A gateway that soon loses patience with a silent sandbox.
 async fn impatient() -> TestApp {
-    let mut wishes = Wishes { request_timeout: Duration::from_millis(150), ..Wishes::default() };
+    let mut wishes = Wishes {
+        request_timeout: Duration::from_millis(150),
+        ..Wishes::default()
+    };
     wishes.engine.dispatch.request_timeout = wishes.request_timeout;
     TestApp::start_with(wishes).await
 }
@@ -25,7 +28,10 @@ async fn a_message_reaches_the_phone() {
     assert_eq!(inbox.items.len(), 1);
     let item = serde_json::to_value(&inbox.items[0]).unwrap();
     assert_eq!(item["template_id"], app.template.as_str());
-    assert_eq!(item["msgid"].to_string().trim_matches('"'), message.wechat_msgid.clone().unwrap());
+    assert_eq!(
+        item["msgid"].to_string().trim_matches('"'),
+        message.wechat_msgid.clone().unwrap()
+    );
     assert!(item["lines"].to_string().contains("耳机"), "{item}");
     let attempts = message.attempts.unwrap();
     assert_eq!(attempts.len(), 1);
@@ -36,7 +42,10 @@ async fn a_message_reaches_the_phone() {
 async fn a_subscribe_message_needs_a_consent_and_spends_it() {
     let app = TestApp::start().await;
     app.consent();
-    assert_eq!(app.send_and_pump(&app.subscribe_message()).await.status, Status::Accepted);
+    assert_eq!(
+        app.send_and_pump(&app.subscribe_message()).await.status,
+        Status::Accepted
+    );
     let refused = app.send_and_pump(&app.subscribe_message()).await;
     assert_eq!(refused.status, Status::Failed);
     assert_eq!(refused.errcode, Some(43101));
@@ -48,7 +57,9 @@ async fn a_subscribe_message_needs_a_consent_and_spends_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_good_is_explained_and_not_repeated() {
     let app = TestApp::start().await;
-    app.sandbox.act(&app.person, &app.oa, &hongyan_sandbox::Action::Unfollow).unwrap();
+    app.sandbox
+        .act(&app.person, &app.oa, &hongyan_sandbox::Action::Unfollow)
+        .unwrap();
     let message = app.send_and_pump(&app.message()).await;
     assert_eq!(message.status, Status::Failed);
     assert_eq!(message.errcode, Some(43004));
@@ -66,7 +77,12 @@ async fn an_answer_lost_after_the_effect_is_asked_for_again_and_doubles_nothing(
     app.pump().await;
     let message = app.get(&message.id).await;
     assert_eq!(message.status, Status::Accepted);
-    let outcomes: Vec<_> = message.attempts.unwrap().iter().map(|a| a.outcome).collect();
+    let outcomes: Vec<_> = message
+        .attempts
+        .unwrap()
+        .iter()
+        .map(|a| a.outcome)
+        .collect();
     assert_eq!(outcomes, [Outcome::Uncertain, Outcome::Accepted]);
     assert_eq!(app.delivered(), 1, "the person was told twice");
 }
@@ -156,11 +172,17 @@ async fn an_exhausted_day_parks_the_account_until_beijing_midnight() {
     assert_eq!(app.delivered(), 2);
     let account = app.account("oa").await;
     assert_eq!(account.health.status, hongyan_api::HealthStatus::Parked);
-    assert_eq!(account.health.until.unwrap().to_string(), "2026-11-21T16:00:00Z");
+    assert_eq!(
+        account.health.until.unwrap().to_string(),
+        "2026-11-21T16:00:00Z"
+    );
     let waiting = app
         .client
         .messages(
-            &hongyan_api::MessageFilter { status: Some(Status::Queued), ..Default::default() },
+            &hongyan_api::MessageFilter {
+                status: Some(Status::Queued),
+                ..Default::default()
+            },
             &Default::default(),
         )
         .await
@@ -191,7 +213,9 @@ async fn a_crash_between_sending_and_noting_doubles_nothing() {
         "data": {"thing1": {"value": "耳机"}, "time2": {"value": "2026-11-20 10:00"}},
         "client_msg_id": id.replace("msg_", ""),
     });
-    let answer = app.call_sandbox(SEND, token.access_token.expose(), &body).await;
+    let answer = app
+        .call_sandbox(SEND, token.access_token.expose(), &body)
+        .await;
     assert_eq!(answer["errcode"], 0);
     let app = app.crash_and_restart().await;
     assert_eq!(app.delivered(), 1);
@@ -202,7 +226,12 @@ async fn a_crash_between_sending_and_noting_doubles_nothing() {
     app.pump().await;
     let message = app.get(&id).await;
     assert_eq!(message.status, Status::Accepted);
-    let outcomes: Vec<_> = message.attempts.unwrap().iter().map(|a| a.outcome).collect();
+    let outcomes: Vec<_> = message
+        .attempts
+        .unwrap()
+        .iter()
+        .map(|a| a.outcome)
+        .collect();
     assert_eq!(outcomes, [Outcome::Interrupted, Outcome::Accepted]);
     assert_eq!(app.delivered(), 1);
 }
@@ -220,7 +249,10 @@ async fn urgent_messages_go_first() {
     app.client
         .change_account(
             "oa",
-            &hongyan_api::ChangeAccount { max_in_flight: Some(Some(1)), ..Default::default() },
+            &hongyan_api::ChangeAccount {
+                max_in_flight: Some(Some(1)),
+                ..Default::default()
+            },
         )
         .await
         .unwrap();
@@ -229,9 +261,18 @@ async fn urgent_messages_go_first() {
     let sent: Vec<_> = deliveries
         .items
         .iter()
-        .map(|d| serde_json::to_value(d).unwrap()["client_msg_id"].as_str().unwrap().to_owned())
+        .map(|d| {
+            serde_json::to_value(d).unwrap()["client_msg_id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
-    let expected: Vec<_> = order.iter().rev().map(|id| id.replace("msg_", "")).collect();
+    let expected: Vec<_> = order
+        .iter()
+        .rev()
+        .map(|id| id.replace("msg_", ""))
+        .collect();
     assert_eq!(sent, expected);
 }
 
@@ -261,23 +302,39 @@ async fn a_message_can_be_taken_back_before_it_is_sent_and_not_after() {
     let mut later = app.message();
     later.send_at = Some("2026-11-21T05:00:00Z".parse().unwrap());
     let id = app.send(&later).await;
-    assert_eq!(app.client.cancel(&id).await.unwrap().status, Status::Canceled);
+    assert_eq!(
+        app.client.cancel(&id).await.unwrap().status,
+        Status::Canceled
+    );
     app.advance(Duration::from_secs(7200));
     app.pump().await;
     assert_eq!(app.delivered(), 0);
-    assert_eq!(app.client.cancel(&id).await.unwrap().status, Status::Canceled, "twice is no harm");
+    assert_eq!(
+        app.client.cancel(&id).await.unwrap().status,
+        Status::Canceled,
+        "twice is no harm"
+    );
     assert_eq!(app.client.retry(&id).await.unwrap_err().status, Some(409));
     let sent = app.send_and_pump(&app.message()).await;
-    assert_eq!(app.client.cancel(&sent.id).await.unwrap_err().status, Some(409));
-    assert_eq!(app.client.retry(&sent.id).await.unwrap_err().status, Some(409));
+    assert_eq!(
+        app.client.cancel(&sent.id).await.unwrap_err().status,
+        Some(409)
+    );
+    assert_eq!(
+        app.client.retry(&sent.id).await.unwrap_err().status,
+        Some(409)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_words_to_many_arrive_once_each() {
     let app = TestApp::start().await;
     let messages = (0..300).map(|_| app.message()).collect();
-    let results =
-        app.client.send_batch(&hongyan_api::MessageBatch { messages }, None).await.unwrap();
+    let results = app
+        .client
+        .send_batch(&hongyan_api::MessageBatch { messages }, None)
+        .await
+        .unwrap();
     assert_eq!(results.results.len(), 300);
     assert_eq!(app.pump().await, 300);
     assert_eq!(app.delivered(), 300);

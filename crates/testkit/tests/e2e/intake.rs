@@ -9,7 +9,12 @@ fn rules(problem: &Value) -> Vec<(String, String)> {
         .as_array()
         .unwrap_or(&Vec::new())
         .iter()
-        .map(|v| (v["pointer"].as_str().unwrap().to_owned(), v["rule"].as_str().unwrap().to_owned()))
+        .map(|v| {
+            (
+                v["pointer"].as_str().unwrap().to_owned(),
+                v["rule"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect()
 }
 
@@ -20,7 +25,10 @@ fn body(app: &TestApp) -> Value {
 async fn refused(app: &TestApp, body: &Value) -> (u16, Value) {
     let (status, problem) = app.raw("POST", "/v1/messages", body.to_string()).await;
     assert!((400..500).contains(&status), "{status} {problem}");
-    assert!(problem["code"].is_string() && problem["detail"].is_string(), "{problem}");
+    assert!(
+        problem["code"].is_string() && problem["detail"].is_string(),
+        "{problem}"
+    );
     (status, problem)
 }
 
@@ -52,7 +60,11 @@ async fn long_values_are_cut_where_that_is_asked_for() {
     let app = TestApp::start().await;
     let mut message = app.message();
     message.data = Some(data(&[("thing1", &"字".repeat(25)), ("time2", "10:00")]));
-    let error = app.client.send(&message, &Default::default()).await.unwrap_err();
+    let error = app
+        .client
+        .send(&message, &Default::default())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("25"), "{error}");
     message.overflow = Some(Overflow::Truncate);
     let sent = app.send_and_pump(&message).await;
@@ -108,12 +120,18 @@ async fn impossible_requests_are_problems_that_name_the_place() {
         (with("priority", json!("urgent")), "/priority"),
         (with("send_at", json!("tomorrow")), "/send_at"),
         (with("send_at", json!("2029-01-01T00:00:00Z")), "/send_at"),
-        (with("expires_at", json!("2020-01-01T00:00:00Z")), "/expires_at"),
+        (
+            with("expires_at", json!("2020-01-01T00:00:00Z")),
+            "/expires_at",
+        ),
         (with("to", json!({})), "/to"),
         (with("to", json!({"openid": "a", "unionid": "b"})), "/to"),
         (with("to", json!({"openid": "with space"})), "/to/openid"),
         (with("to", json!({"openid": "nul\u{0}"})), "/to/openid"),
-        (with("data", json!({"thing1": 5, "time2": "10:00"})), "/data/thing1"),
+        (
+            with("data", json!({"thing1": 5, "time2": "10:00"})),
+            "/data/thing1",
+        ),
         (with("url", json!("javascript:alert(1)")), "/url"),
         (with("reference", json!("x".repeat(129))), "/reference"),
         (with("kind", json!("customer_service")), "/kind"),
@@ -140,7 +158,10 @@ async fn bodies_that_are_none_are_refused_and_never_a_500() {
     ] {
         let begin = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
         let (seen, problem) = app.raw("POST", "/v1/messages", body).await;
-        assert!(seen == status || (status == 400 && seen == 422), "{begin}: {seen} {problem}");
+        assert!(
+            seen == status || (status == 400 && seen == 422),
+            "{begin}: {seen} {problem}"
+        );
         assert!(problem["code"].is_string(), "{begin}: {problem}");
     }
     let (status, problem) = app.raw("GET", "/v1/nowhere", "").await;
@@ -172,7 +193,9 @@ async fn each_of_a_batch_is_judged_on_its_own() {
     let mut unknown = body(&app);
     unknown["colour"] = json!("red");
     let batch = json!({"messages": [body(&app), wrong, body(&app), unknown]});
-    let (status, answer) = app.raw("POST", "/v1/messages/batch", batch.to_string()).await;
+    let (status, answer) = app
+        .raw("POST", "/v1/messages/batch", batch.to_string())
+        .await;
     assert_eq!(status, 200, "{answer}");
     let results = answer["results"].as_array().unwrap();
     assert_eq!(results.len(), 4);
@@ -182,7 +205,13 @@ async fn each_of_a_batch_is_judged_on_its_own() {
     }
     assert_eq!(app.pump().await, 2);
     let many: Vec<_> = (0..1001).map(|_| body(&app)).collect();
-    let (status, _) = app.raw("POST", "/v1/messages/batch", json!({"messages": many}).to_string()).await;
+    let (status, _) = app
+        .raw(
+            "POST",
+            "/v1/messages/batch",
+            json!({"messages": many}).to_string(),
+        )
+        .await;
     assert!((400..500).contains(&status), "{status}");
 }
 
@@ -199,24 +228,54 @@ async fn messages_are_found_again() {
     app.pump().await;
     let find = |filter: MessageFilter| {
         let client = app.client.clone();
-        async move { client.messages(&filter, &Default::default()).await.unwrap().items }
+        async move {
+            client
+                .messages(&filter, &Default::default())
+                .await
+                .unwrap()
+                .items
+        }
     };
-    let by_reference =
-        find(MessageFilter { reference: Some("order-42".to_owned()), ..Default::default() }).await;
-    assert_eq!(by_reference.iter().map(|m| &m.id).collect::<Vec<_>>(), [&id]);
-    let refused = find(MessageFilter { errcode: Some(43101), ..Default::default() }).await;
+    let by_reference = find(MessageFilter {
+        reference: Some("order-42".to_owned()),
+        ..Default::default()
+    })
+    .await;
+    assert_eq!(
+        by_reference.iter().map(|m| &m.id).collect::<Vec<_>>(),
+        [&id]
+    );
+    let refused = find(MessageFilter {
+        errcode: Some(43101),
+        ..Default::default()
+    })
+    .await;
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].kind, Kind::Subscribe);
-    let of_oa = find(MessageFilter { account: Some("oa".to_owned()), ..Default::default() }).await;
+    let of_oa = find(MessageFilter {
+        account: Some("oa".to_owned()),
+        ..Default::default()
+    })
+    .await;
     assert_eq!(of_oa.len(), 6);
-    let nobody =
-        find(MessageFilter { openid: Some("oNobody".to_owned()), ..Default::default() }).await;
+    let nobody = find(MessageFilter {
+        openid: Some("oNobody".to_owned()),
+        ..Default::default()
+    })
+    .await;
     assert!(nobody.is_empty());
     // In pages of two, every message once.
     let mut seen = Vec::new();
-    let mut page = hongyan_api::PageQuery { limit: Some(2), cursor: None };
+    let mut page = hongyan_api::PageQuery {
+        limit: Some(2),
+        cursor: None,
+    };
     loop {
-        let part = app.client.messages(&Default::default(), &page).await.unwrap();
+        let part = app
+            .client
+            .messages(&Default::default(), &page)
+            .await
+            .unwrap();
         seen.extend(part.items.into_iter().map(|m| m.id));
         page.cursor = part.next_cursor;
         if page.cursor.is_none() {

@@ -12,14 +12,22 @@ const SEND: &str = "/cgi-bin/message/template/send";
 
 /// Somebody else refreshes the account's token and thereby ends ours.
 async fn steal(app: &TestApp) {
-    let account = app.sandbox.accounts().into_iter().find(|a| a.appid == app.oa).unwrap();
+    let account = app
+        .sandbox
+        .accounts()
+        .into_iter()
+        .find(|a| a.appid == app.oa)
+        .unwrap();
     let body = json!({"grant_type": "client_credential", "appid": account.appid, "secret": account.secret, "force_refresh": true});
     let answer = app.call_sandbox(STABLE, "", &body).await;
     assert!(answer["access_token"].is_string(), "{answer}");
 }
 
 async fn classic(app: &TestApp) {
-    let change = ChangeAccount { token_mode: Some(TokenMode::Classic), ..Default::default() };
+    let change = ChangeAccount {
+        token_mode: Some(TokenMode::Classic),
+        ..Default::default()
+    };
     app.client.change_account("oa", &change).await.unwrap();
 }
 
@@ -34,7 +42,11 @@ async fn one_token_serves_everything_and_outlives_a_restart() {
     let app = app.crash_and_restart().await;
     app.send_and_pump(&app.message()).await;
     assert_eq!(app.delivered(), 21);
-    assert_eq!(app.calls(STABLE), before, "a token at hand was asked for again");
+    assert_eq!(
+        app.calls(STABLE),
+        before,
+        "a token at hand was asked for again"
+    );
     assert_eq!(app.calls(TOKEN), 0);
 }
 
@@ -49,7 +61,11 @@ async fn a_stolen_token_costs_one_refresh_and_no_message() {
     }
     app.pump().await;
     assert_eq!(app.delivered(), 101);
-    assert_eq!(app.calls(STABLE), before + 2, "the thief's call and one of ours");
+    assert_eq!(
+        app.calls(STABLE),
+        before + 2,
+        "the thief's call and one of ours"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,14 +77,24 @@ async fn a_token_that_wechat_refuses_while_handing_it_out_is_forced_out() {
     app.fault(json!({"path": SEND, "times": 1, "effect": {"errcode": 40001, "errmsg": "invalid credential"}}));
     let message = app.send_and_pump(&app.message()).await;
     assert_eq!(message.status, Status::Accepted);
-    assert_eq!(message.attempts.unwrap().len(), 2, "the refused call and the one re-send");
-    assert_eq!(app.calls(STABLE), before + 2, "a plain call and a forced one");
+    assert_eq!(
+        message.attempts.unwrap().len(),
+        2,
+        "the refused call and the one re-send"
+    );
+    assert_eq!(
+        app.calls(STABLE),
+        before + 2,
+        "a plain call and a forced one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_refusal_in_a_row_waits_instead_of_looping() {
     let app = TestApp::start().await;
-    app.fault(json!({"path": SEND, "effect": {"errcode": 42001, "errmsg": "access_token expired"}}));
+    app.fault(
+        json!({"path": SEND, "effect": {"errcode": 42001, "errmsg": "access_token expired"}}),
+    );
     let before = app.calls(STABLE);
     let message = app.send_and_pump(&app.message()).await;
     assert_eq!(message.status, Status::Retrying);
@@ -88,11 +114,17 @@ async fn tokens_are_renewed_before_they_end_in_both_modes() {
         app.advance(Duration::from_secs(3600));
         app.engine.maintain().await;
         let same = app.client.access_token("oa").await.unwrap();
-        assert_eq!(first.access_token, same.access_token, "{mode:?}: renewed far too early");
+        assert_eq!(
+            first.access_token, same.access_token,
+            "{mode:?}: renewed far too early"
+        );
         app.advance(Duration::from_secs(3600 - 200));
         app.engine.maintain().await;
         let renewed = app.client.access_token("oa").await.unwrap();
-        assert_ne!(first.access_token, renewed.access_token, "{mode:?}: not renewed");
+        assert_ne!(
+            first.access_token, renewed.access_token,
+            "{mode:?}: not renewed"
+        );
         assert!(renewed.expires_in > 6000, "{mode:?}");
         let message = app.send_and_pump(&app.message()).await;
         assert_eq!(message.status, Status::Accepted, "{mode:?}");
@@ -102,7 +134,10 @@ async fn tokens_are_renewed_before_they_end_in_both_modes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret_is_asked_about_once_and_its_messages_wait() {
     let app = TestApp::start().await;
-    let change = ChangeAccount { secret: Some(Secret::from("f".repeat(32))), ..Default::default() };
+    let change = ChangeAccount {
+        secret: Some(Secret::from("f".repeat(32))),
+        ..Default::default()
+    };
     app.client.change_account("oa", &change).await.unwrap();
     let before = app.calls(STABLE);
     let id = app.send(&app.message()).await;
@@ -111,7 +146,11 @@ async fn a_wrong_secret_is_asked_about_once_and_its_messages_wait() {
         app.engine.maintain().await;
         app.advance(Duration::from_secs(600));
     }
-    assert_eq!(app.calls(STABLE), before + 1, "a wrong secret was tried again");
+    assert_eq!(
+        app.calls(STABLE),
+        before + 1,
+        "a wrong secret was tried again"
+    );
     let account = app.account("oa").await;
     assert_eq!(account.health.status, HealthStatus::Unhealthy);
     assert_eq!(account.health.errcode, Some(40125));
@@ -119,8 +158,17 @@ async fn a_wrong_secret_is_asked_about_once_and_its_messages_wait() {
     assert_eq!(message.status, Status::Queued);
     assert_eq!(message.waiting.unwrap().errcode, Some(40125));
     // The right secret is the cure.
-    let secret = app.sandbox.accounts().into_iter().find(|a| a.appid == app.oa).unwrap().secret;
-    let change = ChangeAccount { secret: Some(Secret::from(secret)), ..Default::default() };
+    let secret = app
+        .sandbox
+        .accounts()
+        .into_iter()
+        .find(|a| a.appid == app.oa)
+        .unwrap()
+        .secret;
+    let change = ChangeAccount {
+        secret: Some(Secret::from(secret)),
+        ..Default::default()
+    };
     app.client.change_account("oa", &change).await.unwrap();
     app.pump().await;
     assert_eq!(app.get(&id).await.status, Status::Accepted);
@@ -153,7 +201,11 @@ async fn a_refused_address_is_named_and_tried_again_in_growing_pauses() {
     app.advance(Duration::from_secs(31 * 60));
     app.engine.maintain().await;
     app.pump().await;
-    assert_eq!(app.get(&id).await.status, Status::Accepted, "did not recover by itself");
+    assert_eq!(
+        app.get(&id).await.status,
+        Status::Accepted,
+        "did not recover by itself"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,8 +219,15 @@ async fn a_check_asks_at_once_and_says_what_to_do() {
     classic(&app).await;
     let report = app.client.check_account("oa").await.unwrap();
     assert!(!report.ok);
-    let step = report.steps.iter().find(|step| step.name == "ip_allow_list").unwrap();
-    assert!(step.fix.as_deref().unwrap().contains("127.0.0.1"), "{step:?}");
+    let step = report
+        .steps
+        .iter()
+        .find(|step| step.name == "ip_allow_list")
+        .unwrap();
+    assert!(
+        step.fix.as_deref().unwrap().contains("127.0.0.1"),
+        "{step:?}"
+    );
     let patch: hongyan_sandbox::AccountPatch =
         serde_json::from_value(json!({"ip_allowlist": []})).unwrap();
     app.sandbox.update_account(&app.oa, patch).unwrap();

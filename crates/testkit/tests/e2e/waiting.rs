@@ -8,7 +8,10 @@ use hongyan_testkit::TestApp;
 use serde_json::json;
 
 fn waiting(seconds: u32) -> SendOptions {
-    SendOptions { wait: Some(seconds), idempotency_key: None }
+    SendOptions {
+        wait: Some(seconds),
+        idempotency_key: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,18 +19,32 @@ async fn the_outcome_is_the_answer() {
     let app = TestApp::start().await;
     let running = app.engine.start();
     let sent = app.client.send(&app.message(), &waiting(20)).await.unwrap();
-    let Sent::Known(message) = sent else { panic!("not known: {sent:?}") };
+    let Sent::Known(message) = sent else {
+        panic!("not known: {sent:?}")
+    };
     assert_eq!(message.status, Status::Accepted);
-    assert!(running.stop(Duration::from_secs(10)).await, "the loops did not end");
+    assert!(
+        running.stop(Duration::from_secs(10)).await,
+        "the loops did not end"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_an_answer_too() {
     let app = TestApp::start().await;
     let running = app.engine.start();
-    let sent = app.client.send(&app.subscribe_message(), &waiting(20)).await.unwrap();
-    let Sent::Known(message) = sent else { panic!("not known: {sent:?}") };
-    assert_eq!((message.status, message.errcode), (Status::Failed, Some(43101)));
+    let sent = app
+        .client
+        .send(&app.subscribe_message(), &waiting(20))
+        .await
+        .unwrap();
+    let Sent::Known(message) = sent else {
+        panic!("not known: {sent:?}")
+    };
+    assert_eq!(
+        (message.status, message.errcode),
+        (Status::Failed, Some(43101))
+    );
     running.stop(Duration::from_secs(10)).await;
 }
 
@@ -48,14 +65,20 @@ async fn stopping_lets_sends_under_way_end_and_be_noted() {
         ids.push(app.send(&app.message()).await);
     }
     // Until the sandbox holds them all.
-    while app.calls("/cgi-bin/message/template/send") + usize::try_from(app.delivered()).unwrap() == 0 {
+    while app.calls("/cgi-bin/message/template/send") + usize::try_from(app.delivered()).unwrap()
+        == 0
+    {
         tokio::task::yield_now().await;
     }
     assert!(running.stop(Duration::from_secs(10)).await);
     let mut accepted = 0;
     for id in &ids {
         let message = app.get(id).await;
-        assert_ne!(message.status, Status::Sending, "left behind without a word");
+        assert_ne!(
+            message.status,
+            Status::Sending,
+            "left behind without a word"
+        );
         accepted += u64::from(message.status == Status::Accepted);
     }
     assert_eq!(accepted, app.delivered());

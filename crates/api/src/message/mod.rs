@@ -1,0 +1,11 @@
+//! Messages: asked for, answered for, searched.
+
+mod answer;
+mod calls;
+mod request;
+mod words;
+
+pub use answer::{Accepted, Attempt, Message, Outcome, Receipt, Waiting, WaitingFor};
+pub use calls::{BatchResult, BatchResults, MessageBatch, MessageFilter, PreviewLine, Validation};
+pub use request::{Data, MiniProgramLink, NewMessage, Recipient, SlotValue, StyledValue};
+pub use words::{Kind, Language, MiniProgramState, OnUnknown, Overflow, Priority, Status};

@@ -1,0 +1,308 @@
+//! Opening an SQLite file: what is refused, in which words, and that a refused
+//! file stays as it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hongyan_domain::key::ApiKey;
+use hongyan_domain::message::State;
+use hongyan_domain::port::{AccountStore, KeyStore, Store, StoreError};
+use hongyan_store::{OpenError, OpenOptions, Seal, SqliteStore};
+use hongyan_wechat::AppSecret;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::sqlite::{open, options};
+use crate::suite::Kit;
+
+fn place() -> (TempDir, PathBuf, Kit) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hongyan.db");
+    (directory, path, Kit::default())
+}
+
+/// Opens what must be refused; returns the error after seeing that the file is
+/// unchanged.
+fn refused(path: &Path, options: OpenOptions) -> OpenError {
+    let before = fs::read(path).unwrap();
+    let error = SqliteStore::open(path, options).unwrap_err();
+    assert_eq!(fs::read(path).unwrap(), before, "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("hongyan.db") && !text.contains('\n'),
+        "{text}"
+    );
+    error
+}
+
+#[test]
+fn garbage_is_refused() {
+    let (_directory, path, kit) = place();
+    let almost = [b"SQLite format 3\0".as_slice(), &[0; 50]].concat();
+    for garbage in [b"to be or not to be".repeat(20), almost] {
+        fs::write(&path, garbage).unwrap();
+        let error = refused(&path, options(kit.clock.clone()));
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_damaged_database_is_refused() {
+    let (_directory, path, kit) = place();
+    drop(open(&path, kit.clock.clone()).unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100..4096].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let error = refused(&path, options(kit.clock.clone()));
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+}
+
+#[test]
+fn a_database_of_another_program_is_refused() {
+    let (_directory, path, kit) = place();
+    for application in [0, 0x0ba5_e1e5] {
+        let other = Connection::open(&path).unwrap();
+        other
+            .execute_batch("CREATE TABLE IF NOT EXISTS message (id)")
+            .unwrap();
+        other
+            .pragma_update(None, "application_id", application)
+            .unwrap();
+        other.close().unwrap();
+        let error = refused(&path, options(kit.clock.clone()));
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    }
+}
+
+/// Its tables may still be in its log, so that its header looks empty.
+#[test]
+fn a_database_of_another_program_that_is_running_is_refused() {
+    let (_directory, path, kit) = place();
+    let other = Connection::open(&path).unwrap();
+    other
+        .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .unwrap();
+    other.execute_batch("CREATE TABLE message (id)").unwrap();
+    let error = refused(&path, options(kit.clock.clone()));
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    assert_eq!(
+        other.query_row("SELECT count(*) FROM message", [], |row| row.get(0)),
+        Ok(0)
+    );
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let (_directory, path, kit) = place();
+    drop(open(&path, kit.clock.clone()).unwrap());
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 1000).unwrap();
+    newer.close().unwrap();
+    let error = refused(&path, options(kit.clock.clone()));
+    assert!(
+        matches!(error, OpenError::Newer { found: 1000, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn another_key_is_refused() {
+    let (_directory, path, kit) = place();
+    drop(open(&path, kit.clock.clone()).unwrap());
+    let other = OpenOptions {
+        seal: Seal::new(&[8; 32]),
+        ..options(kit.clock.clone())
+    };
+    let error = refused(&path, other);
+    assert!(matches!(error, OpenError::WrongKey { .. }), "{error}");
+    open(&path, kit.clock.clone()).unwrap();
+}
+
+#[test]
+fn one_gateway_at_a_time() {
+    let (_directory, path, kit) = place();
+    let first = open(&path, kit.clock.clone()).unwrap();
+    let error = open(&path, kit.clock.clone()).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    drop(first);
+    open(&path, kit.clock.clone()).unwrap();
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_opened() {
+    let (directory, _, kit) = place();
+    for path in [
+        directory.path().join("no/hongyan.db"),
+        directory.path().to_owned(),
+    ] {
+        let error = open(&path, kit.clock.clone()).unwrap_err();
+        assert!(matches!(error, OpenError::Unwritable { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_visitor_may_be_told_not_to_make_a_database() {
+    let (directory, path, kit) = place();
+    let visitor = || OpenOptions {
+        exclusive: false,
+        create: false,
+        ..options(kit.clock.clone())
+    };
+    let error = SqliteStore::open(&path, visitor()).unwrap_err();
+    assert!(matches!(error, OpenError::Absent { .. }), "{error}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    drop(open(&path, kit.clock.clone()).unwrap());
+    SqliteStore::open(&path, visitor()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::MetadataExt;
+
+    let (_directory, path, kit) = place();
+    let _store = open(&path, kit.clock.clone()).unwrap();
+    for end in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(format!("{}{end}", path.display()))
+            .unwrap()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{end}");
+    }
+}
+
+fn key(kit: &Kit) -> ApiKey {
+    ApiKey {
+        id: kit.key_id(),
+        name: "ops".to_owned(),
+        digest: [1; 32],
+        scopes: Vec::new(),
+        accounts: Vec::new(),
+        created_at: kit.now(),
+        expires_at: None,
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_makes_a_key_beside_a_running_gateway() {
+    let (_directory, path, kit) = place();
+    let gateway = open(&path, kit.clock.clone()).unwrap();
+    let visitor = OpenOptions {
+        exclusive: false,
+        ..options(kit.clock.clone())
+    };
+    let visitor = SqliteStore::open(&path, visitor).unwrap();
+    let key = key(&kit);
+    visitor.add_key(&key, None).await.unwrap();
+    assert_eq!(gateway.key_by_digest(&key.digest).await.unwrap(), Some(key));
+    drop(visitor);
+    kit.account(&gateway, "oa").await;
+    gateway.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_is_there_again() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let open_message = kit.queue(&store, account).await;
+    let (_, failed) = {
+        let other = kit.account(&store, "other").await;
+        (other, kit.bring_to(&store, other, State::Failed).await)
+    };
+    drop(store);
+    let store = open(&path, kit.clock.clone()).unwrap();
+    assert_eq!(kit.delivery(&store, failed).await.state, State::Failed);
+    assert_eq!(
+        kit.claim_one(&store, account).await.message.id,
+        open_message
+    );
+    assert_eq!(
+        store.accounts().await.unwrap()[0].settings,
+        kit.settings("oa")
+    );
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    store.shutdown().await;
+    store.shutdown().await;
+    let refused = store.ping().await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(
+        fs::metadata(path.with_extension("db-wal")).map_or(0, |wal| wal.len()),
+        0
+    );
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_end_is_done() {
+    let (_directory, path, kit) = place();
+    let store = Arc::new(open(&path, kit.clock.clone()).unwrap());
+    let settings = kit.settings("oa");
+    let (added, ()) = tokio::join!(store.add_account(&settings, None), store.shutdown());
+    let account = added.unwrap().id;
+    drop(store);
+    let store = open(&path, kit.clock.clone()).unwrap();
+    assert_eq!(store.accounts().await.unwrap()[0].id, account);
+}
+
+#[tokio::test]
+async fn secrets_do_not_lie_open() {
+    let (directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let mut settings = kit.settings("oa");
+    settings.secret = AppSecret::new("a-secret-that-is-easy-to-find");
+    let kept = kit.idempotency(kit.key_id(), "k", "an-answer-that-is-easy-to-find");
+    store.add_account(&settings, Some(&kept)).await.unwrap();
+    drop(store);
+    for file in fs::read_dir(directory.path()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(15).any(|text| text == b"is-easy-to-find"));
+    }
+}
+
+/// Removing an account hides its messages at once; they are deleted afterwards,
+/// also when the gateway is stopped in between.
+#[tokio::test]
+async fn messages_of_a_removed_account_are_cleared_away() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "gone").await;
+    let stays = kit.account(&store, "stays").await;
+    let kept = kit.bring_to(&store, stays, State::Failed).await;
+    for _ in 0..3 {
+        kit.bring_to(&store, account, State::Failed).await;
+    }
+    store.remove_account(account).await.unwrap();
+    drop(store);
+    let rows = |table: &str| {
+        let db = Connection::open(&path).unwrap();
+        let count = format!("SELECT count(*) FROM {table}");
+        db.query_row(&count, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let store = open(&path, kit.clock.clone()).unwrap();
+    // The writer clears away before it looks for further commands, and there
+    // are fewer messages than it takes in one step; the second command comes
+    // after the step that finds none left.
+    while rows("removed_account") > 0 {
+        store.ping().await.unwrap();
+    }
+    for table in ["message", "outcome", "attempt", "term"] {
+        assert_eq!(rows(table), 1, "{table}");
+    }
+    assert_eq!(kit.delivery(&store, kept).await.state, State::Failed);
+}
+
+#[test]
+fn the_store_can_be_shared() {
+    fn shared(_: &(impl Store + Send + Sync + 'static)) {}
+    let (_directory, path, kit) = place();
+    shared(&open(&path, kit.clock.clone()).unwrap());
+}

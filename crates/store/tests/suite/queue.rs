@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use hongyan_domain::clock::after;
+use hongyan_domain::message::{Priority, State, Status};
+use hongyan_domain::port::{QueueDepth, Store};
+
+use super::{Kit, LEASE, cases};
+
+cases! {
+    hands_out_what_is_due,
+    hands_out_by_priority_then_by_time,
+    hands_out_no_more_than_asked_for,
+    hands_out_nothing_for_nothing,
+    tells_when_to_come_again,
+    keeps_accounts_apart,
+    waits_for_send_at,
+    comes_early_when_the_end_is_before_the_beginning,
+    tells_how_full_it_is,
+}
+
+async fn hands_out_what_is_due(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let id = kit.queue(store, account).await;
+    let claimed = kit.claim_one(store, account).await;
+    assert_eq!(claimed.message, kit.delivery(store, id).await.message);
+    assert_eq!(claimed.lease.until, after(kit.now(), LEASE));
+    assert_eq!(claimed.history, Default::default());
+    assert_eq!(claimed.interrupted_at, None);
+    let delivery = kit.delivery(store, id).await;
+    assert_eq!(delivery.leased_until, Some(claimed.lease.until));
+    assert_eq!(delivery.status(kit.now()), Status::Sending);
+    assert!(
+        store
+            .claim(account, 10, LEASE)
+            .await
+            .unwrap()
+            .claimed
+            .is_empty()
+    );
+}
+
+async fn hands_out_by_priority_then_by_time(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let mut ids = Vec::new();
+    for priority in [
+        Priority::Low,
+        Priority::Normal,
+        Priority::High,
+        Priority::Normal,
+    ] {
+        ids.push(
+            kit.queue_with(store, account, |message| message.priority = priority)
+                .await,
+        );
+        kit.advance(1);
+    }
+    let batch = store.claim(account, 3, LEASE).await.unwrap();
+    let claimed: Vec<_> = batch
+        .claimed
+        .iter()
+        .map(|claimed| claimed.message.id)
+        .collect();
+    assert_eq!(claimed, [ids[2], ids[1], ids[3]]);
+    assert_eq!(kit.claim_one(store, account).await.message.id, ids[0]);
+}
+
+async fn hands_out_no_more_than_asked_for(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    for _ in 0..5 {
+        kit.queue(store, account).await;
+    }
+    let begin = kit.now();
+    kit.advance(1);
+    for (expected, next_due_at) in [(2, Some(begin)), (2, Some(begin)), (1, None)] {
+        let batch = store.claim(account, 2, LEASE).await.unwrap();
+        assert_eq!(batch.claimed.len(), expected);
+        if next_due_at.is_some() {
+            assert_eq!(batch.next_due_at, next_due_at);
+        }
+    }
+}
+
+async fn hands_out_nothing_for_nothing(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    kit.queue(store, account).await;
+    let batch = store.claim(account, 0, LEASE).await.unwrap();
+    assert!(batch.claimed.is_empty());
+    assert_eq!(batch.next_due_at, Some(kit.now()));
+}
+
+async fn tells_when_to_come_again(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    assert_eq!(
+        store.claim(account, 10, LEASE).await.unwrap().next_due_at,
+        None
+    );
+    let (soon, later) = (
+        after(kit.now(), Duration::from_secs(30)),
+        after(kit.now(), Duration::from_secs(90)),
+    );
+    kit.queue_with(store, account, |message| message.send_at = Some(later))
+        .await;
+    kit.queue_with(store, account, |message| {
+        message.send_at = Some(soon);
+        message.priority = Priority::Low;
+    })
+    .await;
+    assert_eq!(
+        store.claim(account, 10, LEASE).await.unwrap().next_due_at,
+        Some(soon)
+    );
+    kit.advance(30);
+    let batch = store.claim(account, 10, LEASE).await.unwrap();
+    assert_eq!((batch.claimed.len(), batch.next_due_at), (1, Some(later)));
+    // The lease of the one that was handed out ends at the same time.
+    let next = store.claim(account, 10, LEASE).await.unwrap().next_due_at;
+    assert_eq!(next, Some(batch.claimed[0].lease.until));
+}
+
+async fn keeps_accounts_apart(store: &dyn Store, kit: &Kit) {
+    let (one, other) = (
+        kit.account(store, "one").await,
+        kit.account(store, "other").await,
+    );
+    let id = kit.queue(store, one).await;
+    let batch = store.claim(other, 10, LEASE).await.unwrap();
+    assert!(batch.claimed.is_empty() && batch.next_due_at.is_none());
+    assert_eq!(kit.claim_one(store, one).await.message.id, id);
+}
+
+async fn waits_for_send_at(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let send_at = after(kit.now(), Duration::from_secs(60));
+    let id = kit
+        .queue_with(store, account, |message| message.send_at = Some(send_at))
+        .await;
+    kit.clock.advance(Duration::from_millis(59_999));
+    assert!(
+        store
+            .claim(account, 10, LEASE)
+            .await
+            .unwrap()
+            .claimed
+            .is_empty()
+    );
+    assert_eq!(
+        kit.delivery(store, id).await.status(kit.now()),
+        Status::Scheduled
+    );
+    kit.clock.advance(Duration::from_millis(1));
+    assert_eq!(
+        kit.delivery(store, id).await.status(kit.now()),
+        Status::Queued
+    );
+    assert_eq!(kit.claim_one(store, account).await.message.id, id);
+}
+
+async fn comes_early_when_the_end_is_before_the_beginning(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let expires_at = after(kit.now(), Duration::from_secs(60));
+    kit.queue_with(store, account, |message| {
+        message.send_at = Some(after(kit.now(), Duration::from_secs(3600)));
+        message.expires_at = Some(expires_at);
+    })
+    .await;
+    assert_eq!(
+        store.claim(account, 1, LEASE).await.unwrap().next_due_at,
+        Some(expires_at)
+    );
+}
+
+async fn tells_how_full_it_is(store: &dyn Store, kit: &Kit) {
+    let (one, other) = (
+        kit.account(store, "one").await,
+        kit.account(store, "other").await,
+    );
+    kit.bring_to(store, other, State::Failed).await;
+    assert!(store.depths().await.unwrap().is_empty());
+    let begin = kit.now();
+    kit.queue(store, one).await;
+    kit.advance(5);
+    kit.queue(store, one).await;
+    let later = kit.now();
+    kit.queue_with(store, other, |message| message.priority = Priority::High)
+        .await;
+    let mut depths = store.depths().await.unwrap();
+    depths.sort_by_key(|depth| (depth.account, depth.priority));
+    let depth = |account, priority, open, oldest| QueueDepth {
+        account,
+        priority,
+        open,
+        oldest_due_at: Some(oldest),
+    };
+    assert_eq!(
+        depths,
+        [
+            depth(one, Priority::Normal, 2, begin),
+            depth(other, Priority::High, 1, later)
+        ]
+    );
+}
