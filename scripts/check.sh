@@ -14,6 +14,7 @@ for part in fmt clippy; do
 done
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+# Links to what is private are for those who read the source.
+RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --quiet
 # As part of the workspace, so that `cargo test --workspace` finds it built.
 cargo test --workspace --test layers --locked

@@ -61,7 +61,8 @@ def check_links(document, text):
 
 def check_paths(document, text):
     for name in re.findall(r"`([\w./-]+)`", FENCE.sub("", text)):
-        if name.startswith(ROOMS) and not (ROOT / name).exists():
+        # `tests/suite` may mean that of the crate the text is about.
+        if name.startswith(ROOMS) and not [*ROOT.glob(name), *ROOT.glob(f"crates/*/{name}")]:
             fault(document, f"there is no {name}")
 
 
@@ -74,6 +75,8 @@ def help_of(*words):
 
 def check_command(document, words):
     """`words` follow `hongyan`: commands first, then their options."""
+    if words[0] == "help":
+        return
     command = []
     while words and re.fullmatch(r"[a-z]+", words[0]) and "Commands:" in (help_of(*command) or ""):
         command.append(words.pop(0))

@@ -77,7 +77,7 @@ impl Flags {
             match flag.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--write" => flags.write = true,
-                "--messages" => flags.messages = number(&flag, &value()?, 1_000, 100_000_000)?,
+                "--messages" => flags.messages = number(&flag, &value()?, 2_000, 100_000_000)?,
                 "--producers" => flags.producers = number(&flag, &value()?, 1, 4_096)?,
                 "--in-flight" => flags.in_flight = number(&flag, &value()?, 1, 4_096)?,
                 "--max-in-flight" => flags.max_in_flight = number(&flag, &value()?, 1, 10_000)?,
@@ -135,7 +135,7 @@ mod tests {
         for (line, word) in [
             ("--message 5", "--message"),
             ("--messages", "value"),
-            ("--messages 5", "1000"),
+            ("--messages 5", "2000"),
         ] {
             let text = read(line).unwrap_err().to_string();
             assert!(text.contains(word), "{text}");

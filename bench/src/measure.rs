@@ -63,10 +63,10 @@ pub(crate) async fn measure(
 
     say("accepting, one message a request, while the account is held back");
     stage.hold().await?;
-    let singles = (flags.messages / 2).min(MOST_SINGLES);
+    let batches = (flags.messages - (flags.messages / 2).min(MOST_SINGLES)) / BATCH;
+    let singles = flags.messages - batches * BATCH;
     let one_by_one = post_singles(&stage, flags, singles).await?;
     say("accepting batches");
-    let batches = (flags.messages - singles).div_ceil(BATCH);
     let messages = stage.messages();
     let in_batches = run(
         "batches",

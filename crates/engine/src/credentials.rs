@@ -5,7 +5,7 @@
 //! failed, and asked for once however many sends need it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -126,7 +126,7 @@ pub(crate) struct Credentials {
     wechat: WechatClient,
     clock: Arc<dyn Clock>,
     settings: CredentialSettings,
-    slots: Mutex<HashMap<AccountId, Arc<Slot>>>,
+    slots: RwLock<HashMap<AccountId, Arc<Slot>>>,
 }
 
 impl Credentials {
@@ -141,12 +141,21 @@ impl Credentials {
             wechat,
             clock,
             settings,
-            slots: Mutex::default(),
+            slots: RwLock::default(),
         }
     }
 
     fn slot(&self, id: AccountId) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self
+            .slots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned();
+        if let Some(slot) = known {
+            return slot;
+        }
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(id).or_default())
     }
 
@@ -162,7 +171,7 @@ impl Credentials {
     /// Forgets everything about an account: its secret changed or it is gone.
     pub(crate) fn forget(&self, id: AccountId) {
         self.slots
-            .lock()
+            .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&id);
     }

@@ -283,6 +283,12 @@ impl TestApp {
             .expect("the sandbox's clock is turned");
     }
 
+    /// The folder of the gateway's files.
+    #[must_use]
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// Works the queue until nothing is due.
     pub async fn pump(&self) -> usize {
         self.engine.pump().await

@@ -1,5 +1,7 @@
 //! The binary as people use it: commands, files, signals.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod cli;
 mod demo;
 mod refusals;

@@ -104,8 +104,8 @@ impl SqliteStore {
             purge.order();
         }
         let readers = Readers::start(opened.readers).map_err(|e| unavailable(e.to_string()))?;
-        let writer =
-            Writer::start(opened.writer, purge.clone(), exclusive).map_err(|e| unavailable(e.to_string()))?;
+        let writer = Writer::start(opened.writer, purge.clone(), exclusive)
+            .map_err(|e| unavailable(e.to_string()))?;
         Ok(Self {
             readers,
             writer,

@@ -278,7 +278,15 @@ mod tests {
         work: impl FnOnce(&Connection) -> Outcome<()> + Send + 'static,
     ) -> (Box<dyn Command>, Answer) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Call { rows: 1, work: Some(work), result: None, reply }), answer)
+        (
+            Box::new(Call {
+                rows: 1,
+                work: Some(work),
+                result: None,
+                reply,
+            }),
+            answer,
+        )
     }
 
     fn keep(number: i64) -> impl FnOnce(&Connection) -> Outcome<()> + Send + 'static {
@@ -298,9 +306,21 @@ mod tests {
         for command in batch {
             command.answer(&committed);
         }
-        let mut kept = db.prepare("SELECT number FROM kept ORDER BY number").unwrap();
-        let kept = kept.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        (kept, answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect())
+        let mut kept = db
+            .prepare("SELECT number FROM kept ORDER BY number")
+            .unwrap();
+        let kept = kept
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        (
+            kept,
+            answers
+                .into_iter()
+                .map(|mut answer| answer.try_recv().unwrap())
+                .collect(),
+        )
     }
 
     #[test]
@@ -327,7 +347,8 @@ mod tests {
         };
         let (kept, answers) = run(vec![command(keep(1)), command(loses), command(keep(3))]);
         assert!(kept.is_empty());
-        let unavailable = |answer: &Result<_, _>| matches!(answer, Err(StoreError::Unavailable { .. }));
+        let unavailable =
+            |answer: &Result<_, _>| matches!(answer, Err(StoreError::Unavailable { .. }));
         assert!(answers.iter().all(unavailable), "{answers:?}");
         assert_eq!(answers[1], Err(Fault::unavailable("disk full").into()));
     }
@@ -338,32 +359,35 @@ mod tests {
         let path = directory.path().join("kept.db");
         let db = Connection::open(&path).unwrap();
         db.execute_batch("CREATE TABLE kept (number)").unwrap();
-        let commits = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let counted = std::sync::Arc::clone(&commits);
-        let count = move || {
-            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            false
+        let rows = |db: &Connection| -> i64 {
+            db.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))
+                .unwrap()
         };
-        db.commit_hook(Some(count)).unwrap();
         let writer = Writer::start(db, Purge::default(), true).unwrap();
-        let (entered, begin) = std::sync::mpsc::channel::<()>();
-        // While the first is at work, the others gather.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
         let first = writer.run(1, move |db| {
-            begin.recv().unwrap();
+            wait.recv().unwrap();
             keep(0)(db)
         });
-        let others = async {
-            tokio::task::yield_now().await;
-            let (a, b, c, ()) = tokio::join!(
-                writer.run(1, keep(1)),
-                writer.run(1, keep(2)),
-                writer.run(1, keep(3)),
-                async { entered.send(()).unwrap() }
-            );
-            a.and(b).and(c)
-        };
-        let (first, others) = tokio::join!(first, others);
-        first.and(others).unwrap();
-        assert!((2..=2).contains(&commits.load(std::sync::atomic::Ordering::SeqCst)));
+        let stranger = Connection::open(&path).unwrap();
+        let last = writer.run(1, move |db| {
+            keep(3)(db)?;
+            Ok((rows(db), rows(&stranger)))
+        });
+        // While the first is at work, the others gather.
+        let (first, second, third, last, ()) = tokio::join!(
+            first,
+            writer.run(1, keep(1)),
+            writer.run(1, keep(2)),
+            last,
+            async { go.send(()).unwrap() }
+        );
+        first.and(second).and(third).unwrap();
+        let (seen, committed) = last.unwrap();
+        assert_eq!(seen, 4);
+        assert!(
+            committed <= 1,
+            "no others but the first were committed before the last"
+        );
     }
 }

@@ -237,6 +237,30 @@ async fn a_crash_between_sending_and_noting_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_rate_is_kept_over_time() {
+    let app = TestApp::start().await;
+    let rate = hongyan_api::ChangeAccount {
+        rate_per_second: Some(Some(10)),
+        ..Default::default()
+    };
+    app.client.change_account("oa", &rate).await.unwrap();
+    let messages = (0..100).map(|_| app.message()).collect();
+    app.client
+        .send_batch(&hongyan_api::MessageBatch { messages }, None)
+        .await
+        .unwrap();
+    for _ in 0..50 {
+        app.pump().await;
+        app.advance(Duration::from_millis(100));
+    }
+    let sent = app.delivered();
+    assert!(
+        (48..=52).contains(&sent),
+        "{sent} in five seconds at ten a second"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn urgent_messages_go_first() {
     let app = TestApp::start().await;
     let mut order = Vec::new();

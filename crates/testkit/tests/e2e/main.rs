@@ -1,9 +1,12 @@
 //! End to end: real HTTP between a gateway and the sandbox, time by hand, the
 //! queue pumped instead of waited for.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod accounts;
 mod delivery;
 mod idempotency;
 mod intake;
+mod secrets;
 mod tokens;
 mod waiting;
