@@ -110,6 +110,20 @@ impl Server {
         memory_in(&text).ok_or_else(|| Failure::Wrong(format!("{path} tells no memory")))
     }
 
+    /// Processor time its threads have used.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
+        let path = format!("/proc/{}/task", self.child.id());
+        let told = format!("cannot read {path} (processor time is read as on Linux)");
+        let threads = std::fs::read_dir(&path).map_err(system(told))?;
+        // A thread that ends in between is passed over.
+        let used = threads
+            .filter_map(|thread| {
+                std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()
+            })
+            .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(Duration::from_nanos(used.sum()))
+    }
+
     /// Ends it as a power failure would.
     pub(crate) fn kill(self) {
         drop(self);

@@ -1,6 +1,7 @@
 //! The measurements, in order.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::arrivals::{self, Arrivals};
 use crate::failure::Failure;
@@ -89,9 +90,11 @@ pub(crate) async fn measure(
     let restarted = stage.gateway.memory()?;
 
     say("delivering the queue");
+    let before = Cpu::read(&stage)?;
     stage.release().await?;
     arrivals::wait(&stage, accepted.len() as u64).await?;
     let settled_after = arrivals::settled(&stage).await?;
+    let cpu = Cpu::read(&stage)?;
     let from_queue = arrived.read(&stage).await?;
     let delivering = stage.gateway.memory()?;
 
@@ -133,6 +136,8 @@ pub(crate) async fn measure(
         settled_after_s: settled_after.as_secs_f64(),
         delivered_while_accepting_per_s: at_once.per_second(),
         accepted_while_delivering_per_s: meanwhile.per_second(),
+        gateway_cpu_us_per_message: micros_each(cpu.gateway - before.gateway, queued),
+        sandbox_cpu_us_per_message: micros_each(cpu.sandbox - before.sandbox, queued),
         memory_idle: idle.resident,
         memory_queue_full: full.resident,
         memory_restarted: restarted.resident,
@@ -144,6 +149,25 @@ pub(crate) async fn measure(
         delivered: arrived.count,
         sent_again: stats["duplicates"].as_u64().unwrap_or(0),
     })
+}
+
+/// Processor time used so far.
+struct Cpu {
+    gateway: Duration,
+    sandbox: Duration,
+}
+
+impl Cpu {
+    fn read(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self {
+            gateway: stage.gateway.cpu()?,
+            sandbox: stage.sandbox.cpu()?,
+        })
+    }
+}
+
+fn micros_each(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count as f64
 }
 
 /// Sends one message to its end, so that everything has been used once and what

@@ -24,6 +24,10 @@ pub(crate) struct Figures {
     pub(crate) delivered_from_queue_per_s: f64,
     /// From the last delivery seen to the last outcome written down.
     pub(crate) settled_after_s: f64,
+    /// Processor time for each message delivered from the queue; settling
+    /// included, accepting not.
+    pub(crate) gateway_cpu_us_per_message: f64,
+    pub(crate) sandbox_cpu_us_per_message: f64,
     pub(crate) delivered_while_accepting_per_s: f64,
     pub(crate) accepted_while_delivering_per_s: f64,
     pub(crate) memory_idle: u64,
@@ -141,6 +145,13 @@ impl Figures {
             )
             .of("ceiling", self.delivered_from_queue_per_s / ceiling, 0.60),
             Row::new(
+                "processor time for each: gateway, sandbox",
+                format!(
+                    "{:.1} µs, {:.1} µs",
+                    self.gateway_cpu_us_per_message, self.sandbox_cpu_us_per_message
+                ),
+            ),
+            Row::new(
                 format!(
                     "delivered while accepting, one POST each, {} producers",
                     self.producers
@@ -243,6 +254,8 @@ mod tests {
             accepted_in_batches_per_s: 39_000.0,
             delivered_from_queue_per_s: 61_000.0,
             settled_after_s: 0.1,
+            gateway_cpu_us_per_message: 25.0,
+            sandbox_cpu_us_per_message: 15.0,
             delivered_while_accepting_per_s: 20_000.0,
             accepted_while_delivering_per_s: 20_000.0,
             memory_idle: 20 << 20,

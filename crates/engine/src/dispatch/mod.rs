@@ -56,6 +56,27 @@ impl Default for DispatchSettings {
     }
 }
 
+/// While messages trickle in, the dispatcher lets so much time pass between two
+/// claims: a claim of many costs hardly more than a claim of one.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// What one look at all lanes brought.
+#[derive(Default)]
+struct Round {
+    taken: Vec<(Arc<Account>, Arc<Lane>, Vec<Claimed>)>,
+    /// Whether some lane has more than could be claimed.
+    more: bool,
+    /// When to look again at the latest.
+    look_again_at: Timestamp,
+}
+
+/// What the dispatcher does before it looks again.
+enum Pause {
+    None,
+    Gather,
+    UntilWoken(Duration),
+}
+
 /// The lanes and what wakes their driver.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
@@ -95,20 +116,20 @@ impl Dispatcher {
 impl Engine {
     /// Claims what is due and may be sent now, over all accounts. Says when to
     /// look again at the latest.
-    async fn claim_due(&self) -> (Vec<(Arc<Account>, Arc<Lane>, Vec<Claimed>)>, Timestamp) {
+    async fn claim_due(&self) -> Round {
         let now = self.clock.now();
         let settings = &self.dispatcher.settings;
         let mut look_again_at = after(now, settings.poll_interval);
-        let mut taken = Vec::new();
+        let mut round = Round::default();
         for account in self.registry.all() {
             let lane = self.dispatcher.lane(account.id);
-            if account.settings.disabled
-                || !lane.is_due(now)
-                || account.parked_until(now).is_some()
-                || !self.may_have_credential(&account, now)
-            {
-                look_again_at =
-                    look_again_at.min(lane.due_at().max(after(now, Duration::from_millis(10))));
+            if !self.may_send(&account, now) {
+                // Whatever ends this wakes the lane; the poll is there for the
+                // rest.
+                continue;
+            }
+            if !lane.is_due(now) {
+                look_again_at = look_again_at.min(lane.due_at());
                 continue;
             }
             let permits = lane
@@ -122,9 +143,10 @@ impl Engine {
             lane.looked();
             match self.store.claim(account.id, permits, settings.lease).await {
                 Ok(batch) => {
-                    let all_handed_out = batch.claimed.len() < permits;
+                    let more = batch.claimed.len() == permits;
+                    round.more |= more;
                     let next = match batch.next_due_at {
-                        _ if !all_handed_out => now,
+                        _ if more => now,
                         Some(at) => at,
                         None => after(now, settings.poll_interval),
                     };
@@ -132,7 +154,7 @@ impl Engine {
                     look_again_at = look_again_at.min(next);
                     if !batch.claimed.is_empty() {
                         lane.take(batch.claimed.len());
-                        taken.push((account, lane, batch.claimed));
+                        round.taken.push((account, lane, batch.claimed));
                     }
                 }
                 Err(error) => {
@@ -141,12 +163,17 @@ impl Engine {
                 }
             }
         }
-        (taken, look_again_at)
+        round.look_again_at = look_again_at;
+        round
     }
 
-    /// Whether it makes sense to claim for this account: with no token and a
-    /// reason why there is none, messages stay in the queue untouched.
-    fn may_have_credential(&self, account: &Account, now: Timestamp) -> bool {
+    /// Whether it makes sense to claim for this account: while it is switched
+    /// off, parked, or without a token and with a reason why there is none,
+    /// messages stay in the queue untouched.
+    fn may_send(&self, account: &Account, now: Timestamp) -> bool {
+        if account.settings.disabled || account.parked_until(now).is_some() {
+            return false;
+        }
         self.credentials.current(account.id).is_some()
             || account
                 .state
@@ -164,9 +191,18 @@ impl Engine {
         tokio::pin!(stopped);
         loop {
             let woken = self.dispatcher.wake.notified();
-            let (taken, look_again_at) = self.claim_due().await;
-            let worked = !taken.is_empty();
-            for (account, lane, claimed) in taken {
+            let round = self.claim_due().await;
+            let pause = if round.more {
+                Pause::None
+            } else if !round.taken.is_empty() {
+                Pause::Gather
+            } else {
+                let left = round.look_again_at.as_millisecond() - self.clock.now().as_millisecond();
+                Pause::UntilWoken(Duration::from_millis(
+                    u64::try_from(left).unwrap_or(0).clamp(1, 60_000),
+                ))
+            };
+            for (account, lane, claimed) in round.taken {
                 for item in claimed {
                     tokio::spawn(self.clone().send_and_report(
                         Arc::clone(&account),
@@ -183,23 +219,17 @@ impl Engine {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
-            let pause = if worked {
-                Duration::ZERO
-            } else {
-                let left = look_again_at.as_millisecond() - self.clock.now().as_millisecond();
-                Duration::from_millis(u64::try_from(left).unwrap_or(0).clamp(1, 60_000))
-            };
             tokio::select! {
                 () = &mut stopped => break,
                 () = async {
                     room.await;
-                    if worked {
-                        tokio::task::yield_now().await;
-                    } else {
-                        tokio::select! {
+                    match pause {
+                        Pause::None => tokio::task::yield_now().await,
+                        Pause::Gather => tokio::time::sleep(GATHER).await,
+                        Pause::UntilWoken(at_most) => tokio::select! {
                             () = woken => {}
-                            () = tokio::time::sleep(pause) => {}
-                        }
+                            () = tokio::time::sleep(at_most) => {}
+                        },
                     }
                 } => {}
             }
@@ -235,12 +265,12 @@ impl Engine {
             for account in self.registry.all() {
                 self.dispatcher.lane(account.id).look_at_once();
             }
-            let (taken, _) = self.claim_due().await;
-            if taken.is_empty() {
+            let round = self.claim_due().await;
+            if round.taken.is_empty() {
                 return handled;
             }
             let mut tasks = tokio::task::JoinSet::new();
-            for (account, lane, claimed) in taken {
+            for (account, lane, claimed) in round.taken {
                 for item in claimed {
                     let (engine, account, lane) =
                         (self.clone(), Arc::clone(&account), Arc::clone(&lane));

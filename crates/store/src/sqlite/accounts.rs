@@ -35,7 +35,7 @@ impl AccountStore for SqliteStore {
         let (settings, seal, now) = (settings.clone(), self.seal.clone(), self.clock.now());
         self.write(1, move |db| {
             idempotency::keep_new(db, answer.as_ref(), millis(now))?;
-            add(db, settings, &seal, now)
+            add(db, &settings, &seal, now)
         })
         .await
     }
@@ -113,11 +113,11 @@ fn place<'a>(column: &'static str, row: &'a [u8; 8]) -> Place<'a> {
 
 fn add(
     db: &Connection,
-    settings: AccountSettings,
+    settings: &AccountSettings,
     seal: &Seal,
     now: Timestamp,
 ) -> Outcome<Account> {
-    refuse_taken(db, AccountId(0), &settings)?;
+    refuse_taken(db, AccountId(0), settings)?;
     // The secrets are sealed for the account's number, which is only known once
     // there is a row.
     db.prepare_cached(
@@ -132,10 +132,10 @@ fn add(
         millis(now)
     ])?;
     let id = AccountId(db.last_insert_rowid());
-    write_settings(db, id, &settings, seal, now)?;
+    write_settings(db, id, settings, seal, now)?;
     Ok(Account {
         id,
-        settings,
+        settings: settings.clone(),
         state: AccountState::default(),
         created_at: now,
         updated_at: now,

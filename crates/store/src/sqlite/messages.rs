@@ -37,7 +37,7 @@ impl MessageStore for SqliteStore {
         let now = millis(self.clock.now());
         match self
             .write(messages.len(), move |db| {
-                take_in(db, &messages, answer, now)
+                take_in(db, &messages, answer.as_ref(), now)
             })
             .await?
         {
@@ -108,11 +108,11 @@ enum Taken {
 fn take_in(
     db: &Connection,
     messages: &[(String, Message)],
-    answer: Option<Answer>,
+    answer: Option<&Answer>,
     now: i64,
 ) -> Outcome<Taken> {
     if let Some(answer) = answer {
-        if let Some(earlier) = idempotency::earlier(db, &answer, now)? {
+        if let Some(earlier) = idempotency::earlier(db, answer, now)? {
             let same = earlier.fingerprint == answer.fingerprint;
             return Ok(if same {
                 Taken::Earlier(earlier)
@@ -120,7 +120,7 @@ fn take_in(
                 Taken::KeyReused
             });
         }
-        idempotency::keep(db, &answer, now)?;
+        idempotency::keep(db, answer, now)?;
     }
     // The account that was looked up last, and the times of the span written to
     // last: both are mostly the same for all messages.

@@ -124,7 +124,7 @@ impl SqliteStore {
 
     async fn write<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+        F: Fn(&Connection) -> Outcome<T> + Send + 'static,
         T: Send + 'static,
     {
         self.writer.run(rows, work).await

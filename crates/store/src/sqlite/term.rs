@@ -7,7 +7,7 @@ use super::fault::Outcome;
 
 /// Messages in a span, as a power of two. Small enough that the newest span's
 /// pages stay in memory, large enough that a search of ten million messages
-/// looks into some 2,500 spans, which takes about ten milliseconds.
+/// looks into some 2,500 spans, which takes some twenty milliseconds.
 const SPAN_BITS: u32 = 12;
 
 /// What a word is.

@@ -24,7 +24,7 @@ trait Command: Send {
     /// How many messages it is about, roughly.
     fn rows(&self) -> usize;
     /// Does it; whether it succeeded. What it wrote before failing is undone by
-    /// the writer.
+    /// the writer. It may be run a second time, after the first was undone.
     fn run(&mut self, db: &Connection) -> bool;
     /// Tells the caller, once it is known whether the transaction was committed.
     fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
@@ -32,14 +32,14 @@ trait Command: Send {
 
 struct Call<F, T> {
     rows: usize,
-    work: Option<F>,
+    work: F,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<F, T> Command for Call<F, T>
 where
-    F: FnOnce(&Connection) -> Outcome<T> + Send,
+    F: Fn(&Connection) -> Outcome<T> + Send,
     T: Send,
 {
     fn rows(&self) -> usize {
@@ -47,10 +47,7 @@ where
     }
 
     fn run(&mut self, db: &Connection) -> bool {
-        self.result = self
-            .work
-            .take()
-            .map(|work| work(db).map_err(StoreError::from));
+        self.result = Some((self.work)(db).map_err(StoreError::from));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -104,13 +101,13 @@ impl Writer {
     /// many messages it is about.
     pub(super) async fn run<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+        F: Fn(&Connection) -> Outcome<T> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let call = Call {
             rows,
-            work: Some(work),
+            work,
             result: None,
             reply,
         };
@@ -209,31 +206,42 @@ fn next(inbox: &mut mpsc::Receiver<Mail>, db: &Connection, purge: &Purge) -> Opt
 /// Runs the commands in one transaction. Each that fails is undone alone. An
 /// error concerns all of them: nothing was written.
 fn commit(db: &Connection, batch: &mut [Box<dyn Command>]) -> Result<(), StoreError> {
-    let alone = batch.len() == 1;
+    let mut one_failed = false;
+    let together = transaction(db, || {
+        one_failed = batch.iter_mut().any(|command| !command.run(db));
+        if one_failed {
+            Err(rolled_back())
+        } else {
+            Ok(())
+        }
+    });
+    // Savepoints make small commands half as dear again and few commands fail:
+    // they are taken only when one did.
+    let result = if one_failed && batch.len() > 1 {
+        apart(db, batch)
+    } else {
+        together
+    };
+    result.map_err(StoreError::from)
+}
+
+/// Runs the commands in one transaction, each of them in a savepoint.
+fn apart(db: &Connection, batch: &mut [Box<dyn Command>]) -> Outcome<()> {
     transaction(db, || {
         for command in batch {
-            if !alone {
-                execute(db, "SAVEPOINT command")?;
-            }
+            execute(db, "SAVEPOINT command")?;
             let succeeded = command.run(db);
             if db.is_autocommit() {
                 // A full disk or a failed read ends the whole transaction.
                 return Err(rolled_back());
             }
             if !succeeded {
-                if alone {
-                    // Its own error is its answer; this one goes nowhere.
-                    return Err(rolled_back());
-                }
                 execute(db, "ROLLBACK TO command")?;
             }
-            if !alone {
-                execute(db, "RELEASE command")?;
-            }
+            execute(db, "RELEASE command")?;
         }
         Ok(())
     })
-    .map_err(StoreError::from)
 }
 
 fn transaction<T>(db: &Connection, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
@@ -275,13 +283,13 @@ mod tests {
     type Answer = oneshot::Receiver<Result<(), StoreError>>;
 
     fn command(
-        work: impl FnOnce(&Connection) -> Outcome<()> + Send + 'static,
+        work: impl Fn(&Connection) -> Outcome<()> + Send + 'static,
     ) -> (Box<dyn Command>, Answer) {
         let (reply, answer) = oneshot::channel();
         (
             Box::new(Call {
                 rows: 1,
-                work: Some(work),
+                work,
                 result: None,
                 reply,
             }),
@@ -289,7 +297,7 @@ mod tests {
         )
     }
 
-    fn keep(number: i64) -> impl FnOnce(&Connection) -> Outcome<()> + Send + 'static {
+    fn keep(number: i64) -> impl Fn(&Connection) -> Outcome<()> + Send + 'static {
         move |db| {
             db.execute("INSERT INTO kept VALUES (?1)", [number])?;
             Ok(())
