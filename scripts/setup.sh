@@ -79,13 +79,13 @@ python_packages=tests/compat/python/requirements.txt
 node_from_wheel=scripts/node-requirements.txt
 if ! up_to_date .venv/.packages "$python_packages"; then
     say "installing the Python SDK into .venv"
-    [ -x .venv/bin/pip ] || python3 -m venv --clear .venv
-    .venv/bin/pip install -q --disable-pip-version-check -r "$python_packages" </dev/null >&2
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check -r "$python_packages" </dev/null >&2
     note_up_to_date .venv/.packages "$python_packages"
 fi
 if ! node_is_recent && ! up_to_date .venv/.node "$node_from_wheel"; then
     say "Node.js 18 with npm is not here, installing it into .venv"
-    .venv/bin/pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
+    .venv/bin/python -m pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
     note_up_to_date .venv/.node "$node_from_wheel"
 fi
 use_recent_node

@@ -110,18 +110,9 @@ impl Server {
         memory_in(&text).ok_or_else(|| Failure::Wrong(format!("{path} tells no memory")))
     }
 
-    /// Processor time its threads have used.
+    /// Processor time it has used.
     pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
-        let path = format!("/proc/{}/task", self.child.id());
-        let told = format!("cannot read {path} (processor time is read as on Linux)");
-        let threads = std::fs::read_dir(&path).map_err(system(told))?;
-        // A thread that ends in between is passed over.
-        let used = threads
-            .filter_map(|thread| {
-                std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()
-            })
-            .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(Duration::from_nanos(used.sum()))
+        cpu_of(&self.child.id().to_string())
     }
 
     /// Ends it as a power failure would.
@@ -136,6 +127,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Processor time the threads of a process have used, as Linux counts it. `process`
+/// is its id, or `self`.
+pub(crate) fn cpu_of(process: &str) -> Result<Duration, Failure> {
+    let path = format!("/proc/{process}/task");
+    let threads = std::fs::read_dir(&path).map_err(system(format!(
+        "cannot read {path} (processor time is read as on Linux)"
+    )))?;
+    // A thread that ends in between is passed over.
+    let used = threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(Duration::from_nanos(used.sum()))
 }
 
 /// Makes an API key on the database of the configuration.

@@ -25,7 +25,7 @@ Usage: cargo run --release -p hongyan-bench -- [OPTIONS]
 HONGYAN_BIN names the program to measure; the one beside this program when left out.";
 
 /// What to measure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Flags {
     /// Messages in the queue that is delivered.
     pub(crate) messages: u64,
@@ -38,10 +38,13 @@ pub(crate) struct Flags {
     /// How long each of those loops runs.
     pub(crate) time: Duration,
     /// Where the databases lie.
+    #[serde(skip)]
     pub(crate) dir: Option<PathBuf>,
     /// Where to write the figures as JSON.
+    #[serde(skip)]
     pub(crate) json: Option<PathBuf>,
     /// Whether to write the table into the repository.
+    #[serde(skip)]
     pub(crate) write: bool,
 }
 

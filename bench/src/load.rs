@@ -56,10 +56,15 @@ impl Done {
 }
 
 /// So many in such a time, as a rate.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub(crate) fn per_second(count: u64, elapsed: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let count = count as f64;
-    count / elapsed.as_secs_f64().max(0.001)
+    count as f64 / elapsed.as_secs_f64().max(0.001)
+}
+
+/// Such a time divided among so many, in microseconds.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(crate) fn micros_each(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
 struct Shared<S> {

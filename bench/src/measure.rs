@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::arrivals::{self, Arrivals};
+use crate::child;
+use crate::control::text;
 use crate::failure::Failure;
 use crate::flags::Flags;
-use crate::load::{Amount, Until, run};
-use crate::report::Figures;
+use crate::load::{self, Amount, Done, Script, Until};
+use crate::report::{CpuEach, Figures, Rate};
 use crate::script::{BATCH, InTurn};
 use crate::stage::Stage;
 
@@ -33,7 +35,7 @@ pub(crate) async fn measure(
     say: Say<'_>,
 ) -> Result<Figures, Failure> {
     say("starting sandbox and gateway");
-    let stage = Stage::set(binary, dir, flags.max_in_flight).await?;
+    let mut stage = Stage::set(binary, dir, flags.max_in_flight).await?;
     let ready_empty = stage.gateway.ready_after;
     let idle = stage.gateway.memory()?;
     let mut accepted = vec![first_message(&stage).await?];
@@ -41,51 +43,27 @@ pub(crate) async fn measure(
     arrivals::wait(&stage, 1).await?;
     arrived.read(&stage).await?;
 
-    let bare = Amount {
-        lanes: flags.in_flight,
-        until: Until::Time(flags.time),
-    };
     say("the ceiling: a bare loop to the sandbox");
-    let first_ceiling = run(
-        "ceiling",
-        stage.sandbox.address,
-        bare,
-        stage.bare_loop(0).await?,
-    )
-    .await?;
+    let (first_ceiling, sent) = ceiling(&stage, flags, 0).await?;
     say("the gateway's /healthz");
-    let healthz = run(
-        "healthz",
-        stage.gateway.address,
-        bare,
-        InTurn::health(stage.gateway.address),
-    )
-    .await?;
+    let healthz = healthz(&stage, flags).await?;
 
     say("accepting, one message a request, while the account is held back");
     stage.hold().await?;
     let batches = (flags.messages - (flags.messages / 2).min(MOST_SINGLES)) / BATCH;
-    let singles = flags.messages - batches * BATCH;
-    let one_by_one = post_singles(&stage, flags, singles).await?;
+    let before = Cpu::read(&stage)?;
+    let singles = post_singles(&stage, flags, flags.messages - batches * BATCH).await?;
+    let accepted_singly = before.rate(&stage, &singles, 1)?;
+    accepted.extend(&singles.ids);
     say("accepting batches");
-    let messages = stage.messages();
-    let in_batches = run(
-        "batches",
-        stage.gateway.address,
-        Amount {
-            lanes: BATCH_LANES,
-            until: Until::Count(batches),
-        },
-        InTurn::batches(stage.gateway.address, &stage.key, &messages),
-    )
-    .await?;
-    accepted.extend(&one_by_one.ids);
-    accepted.extend(&in_batches.ids);
-    let queued = (one_by_one.ids.len() + in_batches.ids.len()) as u64;
+    let before = Cpu::read(&stage)?;
+    let many = post_batches(&stage, batches).await?;
+    let accepted_in_batches = before.rate(&stage, &many, BATCH)?;
+    accepted.extend(&many.ids);
     let full = stage.gateway.memory()?;
 
     say("killing the gateway and starting it again with the queue full");
-    let stage = stage.restart().await?;
+    stage = stage.restart().await?;
     let ready_full = stage.gateway.ready_after;
     let restarted = stage.gateway.memory()?;
 
@@ -94,50 +72,40 @@ pub(crate) async fn measure(
     stage.release().await?;
     arrivals::wait(&stage, accepted.len() as u64).await?;
     let settled_after = arrivals::settled(&stage).await?;
-    let cpu = Cpu::read(&stage)?;
-    let from_queue = arrived.read(&stage).await?;
+    let cpu = before.each(&stage, flags.messages)?;
     let delivering = stage.gateway.memory()?;
+    let per_s = arrived.read(&stage).await?.per_second();
+    let delivered_from_queue = Rate { per_s, cpu };
 
     say("the ceiling again");
-    let second_ceiling = run(
-        "ceiling",
-        stage.sandbox.address,
-        bare,
-        stage
-            .bare_loop(first_ceiling.answered + flags.in_flight as u64)
-            .await?,
-    )
-    .await?;
+    let (second_ceiling, _) = ceiling(&stage, flags, sent).await?;
 
     say("delivering while accepting, one message a request");
+    let before = Cpu::read(&stage)?;
     let meanwhile = post_singles(&stage, flags, flags.messages.min(MOST_SINGLES)).await?;
     accepted.extend(&meanwhile.ids);
     arrivals::wait(&stage, accepted.len() as u64).await?;
     arrivals::settled(&stage).await?;
-    let at_once = arrived.read(&stage).await?;
+    let cpu = before.each(&stage, meanwhile.answered)?;
+    let per_s = arrived.read(&stage).await?.per_second();
 
     say("counting");
     arrived.verify(&accepted)?;
     let stats = stage.sandbox("/stats").await?;
-    let date = crate::control::text(&stage.sandbox("/clock").await?, "/now")?;
+    let now = text(&stage.sandbox("/clock").await?, "/now")?;
     Ok(Figures {
-        date: date.chars().take(10).collect(),
+        date: now.chars().take(10).collect(),
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
-        messages: queued,
-        producers: flags.producers,
-        in_flight: flags.in_flight,
-        max_in_flight: flags.max_in_flight,
-        ceiling_per_s: [first_ceiling.per_second(), second_ceiling.per_second()],
-        healthz_per_s: healthz.per_second(),
-        accepted_singly_per_s: one_by_one.per_second(),
-        accepted_in_batches_per_s: in_batches.per_second() * BATCH as f64,
-        delivered_from_queue_per_s: from_queue.per_second(),
+        flags: flags.clone(),
+        ceiling: [first_ceiling, second_ceiling],
+        healthz,
+        accepted_singly,
+        accepted_in_batches,
+        delivered_from_queue,
         settled_after_s: settled_after.as_secs_f64(),
-        delivered_while_accepting_per_s: at_once.per_second(),
+        delivered_while_accepting: Rate { per_s, cpu },
         accepted_while_delivering_per_s: meanwhile.per_second(),
-        gateway_cpu_us_per_message: micros_each(cpu.gateway - before.gateway, queued),
-        sandbox_cpu_us_per_message: micros_each(cpu.sandbox - before.sandbox, queued),
         memory_idle: idle.resident,
         memory_queue_full: full.resident,
         memory_restarted: restarted.resident,
@@ -151,25 +119,6 @@ pub(crate) async fn measure(
     })
 }
 
-/// Processor time used so far.
-struct Cpu {
-    gateway: Duration,
-    sandbox: Duration,
-}
-
-impl Cpu {
-    fn read(stage: &Stage) -> Result<Self, Failure> {
-        Ok(Self {
-            gateway: stage.gateway.cpu()?,
-            sandbox: stage.sandbox.cpu()?,
-        })
-    }
-}
-
-fn micros_each(time: Duration, count: u64) -> f64 {
-    time.as_secs_f64() * 1e6 / count as f64
-}
-
 /// Sends one message to its end, so that everything has been used once and what
 /// the gateway sends can be seen.
 async fn first_message(stage: &Stage) -> Result<u128, Failure> {
@@ -177,34 +126,96 @@ async fn first_message(stage: &Stage) -> Result<u128, Failure> {
     let sent = stage
         .gateway("POST", "/v1/messages?wait=10", Some(&message))
         .await?;
-    let id = crate::control::text(&sent, "/id")?;
-    let status = crate::control::text(&sent, "/status")?;
-    let number = id
-        .strip_prefix("msg_")
-        .and_then(|digits| u128::from_str_radix(digits, 16).ok());
-    match number.filter(|_| status == "accepted") {
-        Some(number) => Ok(number),
-        None => Err(Failure::Wrong(format!(
-            "the first message was not sent: {sent}"
-        ))),
-    }
+    let (id, status) = (text(&sent, "/id")?, text(&sent, "/status")?);
+    id.strip_prefix("msg_")
+        .and_then(|digits| u128::from_str_radix(digits, 16).ok())
+        .filter(|_| status == "accepted")
+        .ok_or_else(|| Failure::Wrong(format!("the first message was not sent: {sent}")))
 }
 
-async fn post_singles(
-    stage: &Stage,
+/// The bare loop; also the number its next run must begin with.
+async fn ceiling(stage: &Stage, flags: &Flags, first: u64) -> Result<(Rate, u64), Failure> {
+    let script = stage.bare_loop(first).await?;
+    let before = Cpu::read(stage)?;
+    let done = in_flight("ceiling", stage.sandbox.address, flags, script).await?;
+    let rate = before.rate(stage, &done, 1)?;
+    Ok((rate, first + done.answered))
+}
+
+async fn healthz(stage: &Stage, flags: &Flags) -> Result<Rate, Failure> {
+    let address = stage.gateway.address;
+    let before = Cpu::read(stage)?;
+    let done = in_flight("healthz", address, flags, InTurn::health(address)).await?;
+    before.rate(stage, &done, 1)
+}
+
+async fn in_flight(
+    load: &'static str,
+    address: std::net::SocketAddr,
     flags: &Flags,
-    count: u64,
-) -> Result<crate::load::Done, Failure> {
+    script: impl Script,
+) -> Result<Done, Failure> {
+    let amount = Amount {
+        lanes: flags.in_flight,
+        until: Until::Time(flags.time),
+    };
+    load::run(load, address, amount, script).await
+}
+
+async fn post_singles(stage: &Stage, flags: &Flags, count: u64) -> Result<Done, Failure> {
     let amount = Amount {
         lanes: flags.producers,
         until: Until::Count(count),
     };
     let address = stage.gateway.address;
-    run(
-        "messages",
-        address,
-        amount,
-        InTurn::singles(address, &stage.key, &stage.messages()),
-    )
-    .await
+    let script = InTurn::singles(address, &stage.key, &stage.messages());
+    load::run("messages", address, amount, script).await
+}
+
+async fn post_batches(stage: &Stage, count: u64) -> Result<Done, Failure> {
+    let amount = Amount {
+        lanes: BATCH_LANES,
+        until: Until::Count(count),
+    };
+    let address = stage.gateway.address;
+    let script = InTurn::batches(address, &stage.key, &stage.messages());
+    load::run("batches", address, amount, script).await
+}
+
+/// Processor time used so far by the gateway, the sandbox, and this program.
+struct Cpu([Duration; 3]);
+
+impl Cpu {
+    fn read(stage: &Stage) -> Result<Self, Failure> {
+        Ok(Self([
+            stage.gateway.cpu()?,
+            stage.sandbox.cpu()?,
+            child::cpu_of("self")?,
+        ]))
+    }
+
+    /// What was used since, for each of so many messages or requests.
+    fn each(&self, stage: &Stage, count: u64) -> Result<CpuEach, Failure> {
+        let now = Self::read(stage)?;
+        let [gateway_us, sandbox_us, load_us] = std::array::from_fn(|n| {
+            let used = now.0[n].saturating_sub(self.0[n]);
+            load::micros_each(used, count)
+        });
+        Ok(CpuEach {
+            gateway_us,
+            sandbox_us,
+            load_us,
+        })
+    }
+
+    /// The rate of a load that has ended, where each request was about so many
+    /// messages.
+    fn rate(&self, stage: &Stage, done: &Done, messages: u64) -> Result<Rate, Failure> {
+        let count = done.answered * messages;
+        let per_s = load::per_second(count, done.elapsed);
+        Ok(Rate {
+            per_s,
+            cpu: self.each(stage, count)?,
+        })
+    }
 }

@@ -71,19 +71,19 @@ impl Engine {
             let class = match &outcome {
                 Outcome::Refused(refusal) => {
                     tracing::info!(
-                        account = %account.name(), message = %message.id,
+                        account = %account.name(), message_id = %message.id,
                         errcode = refusal.errcode.0, errmsg = %refusal.errmsg, rid = refusal.rid,
                         "WeChat refused a message"
                     );
                     Some(refusal.errcode.class())
                 }
                 Outcome::Accepted { .. } => {
-                    tracing::debug!(account = %account.name(), message = %message.id, "message accepted");
+                    tracing::debug!(account = %account.name(), message_id = %message.id, "message accepted");
                     None
                 }
                 Outcome::NotSent { reason } | Outcome::Uncertain { reason } => {
                     tracing::warn!(
-                        account = %account.name(), message = %message.id, %reason,
+                        account = %account.name(), message_id = %message.id, %reason,
                         outcome = attempts.last().map(|a| a.outcome.as_str()),
                         "no answer from WeChat"
                     );
@@ -144,7 +144,7 @@ impl Engine {
             .look_again_at(rest_until.max(after(now, REST)));
         if let Err(error) = self.store.release(&[(message, lease_token)]).await {
             // Its lease ends by itself; it then counts as interrupted.
-            tracing::warn!(%message, %error, "a message could not be given back");
+            tracing::warn!(message_id = %message, %error, "a message could not be given back");
         }
     }
 }

@@ -44,7 +44,7 @@ impl Engine {
         };
         for (settlement, settled) in settlements.iter().zip(settled) {
             if settled == Settled::LeaseLost {
-                tracing::warn!(message = %settlement.message, "settled too late: somebody else holds the message");
+                tracing::warn!(message_id = %settlement.message, "settled too late: somebody else holds the message");
             }
         }
         self.waiters.wake(

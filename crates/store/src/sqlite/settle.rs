@@ -27,7 +27,7 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec
         find: db.prepare_cached(
             "-- settle.find\n\
              SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
-                 w.lease_token = ?2 \
+                w.claimed_at IS NOT NULL AND w.lease_token = ?2 \
              FROM message m \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
              WHERE m.id = ?1",

@@ -60,7 +60,7 @@ async fn pages_through_everything_once(store: &dyn Store, kit: &Kit) {
             .deliveries(&MessageFilter::default(), page)
             .await
             .unwrap();
-        assert!(found.len() <= 3);
+        assert!(found.len() <= 3 && seen.len() <= ids.len());
         let Some(last) = found.last() else { break };
         after = Some(last.message.id);
         seen.extend(found.iter().map(|delivery| delivery.message.id));
@@ -99,6 +99,7 @@ async fn pages_through_what_fits(store: &dyn Store, kit: &Kit) {
                 .deliveries(&filter, Page { limit: 2, after })
                 .await
                 .unwrap();
+            assert!(seen.len() <= failed.len());
             let Some(last) = found.last() else { break };
             after = Some(last.message.id);
             seen.extend(found.iter().map(|delivery| delivery.message.id));
