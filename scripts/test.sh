@@ -7,9 +7,8 @@ scripts/setup.sh test
 . scripts/env.sh
 
 cargo test --workspace --locked
-# The same profile and features, so that nothing is built twice.
-cargo build --workspace --bins --profile test --locked
 
+# Built just now, as the tests of the command line need it.
 HONGYAN_BIN=$(cd "$target_dir/debug" && pwd)/hongyan
 export HONGYAN_BIN
 echo "== Python SDK against the sandbox"

@@ -205,6 +205,12 @@ pub struct Illness {
     pub errcode: Option<i64>,
     /// What was said, without secrets.
     pub reason: String,
+    /// WeChat's own words, where it was WeChat that refused.
+    #[serde(default)]
+    pub errmsg: Option<String>,
+    /// WeChat's request id, where it was WeChat that refused.
+    #[serde(default)]
+    pub rid: Option<String>,
     /// The address WeChat saw us come from, when it refuses that address
     /// (40164): the one to enter in the allow-list.
     pub seen_ip: Option<String>,

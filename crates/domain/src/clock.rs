@@ -99,6 +99,25 @@ pub fn next_beijing_midnight(now: Timestamp) -> Timestamp {
     from_millisecond(next - BEIJING)
 }
 
+/// When to try again after the day's allowance turned out to be used up.
+///
+/// A minute past the next Beijing midnight, because clocks differ. Said within
+/// the hour after midnight, the day may simply not have turned at WeChat yet:
+/// then in five minutes.
+#[must_use]
+pub fn after_quota_reset(now: Timestamp) -> Timestamp {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let since_midnight = now
+        .as_second()
+        .saturating_add(8 * 60 * 60)
+        .rem_euclid(24 * 60 * 60);
+    if since_midnight < 60 * 60 {
+        after(now, 5 * MINUTE)
+    } else {
+        after(next_beijing_midnight(now), MINUTE)
+    }
+}
+
 /// The day in Beijing that `now` falls on, as days since 1970-01-01: the key of
 /// every daily count.
 #[must_use]
@@ -130,6 +149,16 @@ mod tests {
             beijing_day(at("2026-11-21T16:00:00Z")),
             beijing_day(at("2026-11-21T15:59:59Z")) + 1
         );
+    }
+
+    #[test]
+    fn a_day_that_has_just_turned_is_not_given_up() {
+        let reset = after_quota_reset(at("2026-11-21T15:59:59Z"));
+        assert_eq!(reset, at("2026-11-21T16:01:00Z"));
+        let reset = after_quota_reset(at("2026-11-21T16:01:00Z"));
+        assert_eq!(reset, at("2026-11-21T16:06:00Z"));
+        let reset = after_quota_reset(at("2026-11-21T17:00:00Z"));
+        assert_eq!(reset, at("2026-11-22T16:01:00Z"));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub enum Outcome {
     },
     /// WeChat answered with a code.
     Refused(Refusal),
-    /// The request certainly never reached WeChat.
+    /// The call certainly had no effect: it never reached WeChat, or something
+    /// in between turned it away.
     NotSent {
         /// Why, without secrets.
         reason: String,
@@ -174,6 +175,18 @@ pub struct History {
     pub attempts: u32,
     /// When the first call began of which nobody knows whether it took effect.
     pub first_uncertain_at: Option<Timestamp>,
+    /// Whether the message may have gone out before somebody asked by hand for
+    /// another try: that try is wished for, but what became of the former is
+    /// still not known.
+    pub doubted: bool,
+}
+
+impl History {
+    /// Whether the message may have gone out already.
+    #[must_use]
+    pub fn may_have_gone_out(&self) -> bool {
+        self.doubted || self.first_uncertain_at.is_some()
+    }
 }
 
 /// A message handed out for sending.
@@ -206,8 +219,8 @@ pub enum Decision {
         /// When.
         at: Timestamp,
     },
-    /// The account's allowance is used up: the message waits until `until`, and
-    /// so does its account.
+    /// The account's allowance is used up. The message stays due: it is its
+    /// account that waits.
     Park {
         /// When the allowance starts again.
         until: Timestamp,

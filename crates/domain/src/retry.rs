@@ -9,7 +9,7 @@ use std::time::Duration;
 use hongyan_wechat::ErrClass;
 use jiff::Timestamp;
 
-use crate::clock::{after, next_beijing_midnight};
+use crate::clock::{after, after_quota_reset};
 use crate::delivery::{Decision, History, Outcome};
 use crate::message::{Message, OnUnknown, State};
 
@@ -21,8 +21,9 @@ pub const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// WeChat inside the window, and the two clocks may differ.
 const DEDUPLICATION_MARGIN: Duration = Duration::from_secs(60);
 
-/// WeChat's minute limits say "retry next minute" (45011).
-const NEXT_MINUTE: Duration = Duration::from_secs(60);
+/// How long an account rests that called too fast: WeChat's minute limits say
+/// "retry next minute" (45011).
+pub const RATE_LIMIT_REST: Duration = Duration::from_secs(60);
 
 /// How often and how patiently to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,9 @@ pub fn decide(
     history.attempts = history.attempts.saturating_add(1);
     let pause = policy.pause(history.attempts, chance);
     let gives_up = history.attempts >= policy.max_attempts;
-    let next_minute = pause.max(NEXT_MINUTE.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0)));
+    // Up to a sixth more, so that those who rest together do not come back
+    // together.
+    let rest = RATE_LIMIT_REST.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 6.0);
     let decision = match outcome {
         Outcome::Accepted { msgid } => Decision::Settle {
             state: State::Accepted,
@@ -105,11 +108,15 @@ pub fn decide(
             ErrClass::StaleCredential | ErrClass::Backoff => {
                 again(message, &history, after(now, pause), gives_up)
             }
-            ErrClass::RateLimited => again(message, &history, after(now, next_minute), gives_up),
+            ErrClass::RateLimited => {
+                // The account was too fast; the message did nothing wrong.
+                history.attempts -= 1;
+                again(message, &history, after(now, rest), false)
+            }
             ErrClass::QuotaExhausted => {
                 // Waiting for the day to turn is nobody's failure.
                 history.attempts -= 1;
-                let until = next_beijing_midnight(now);
+                let until = after_quota_reset(now);
                 match again(message, &history, until, false) {
                     Decision::RetryAt { at } => Decision::Park { until: at },
                     other => other,
@@ -117,11 +124,11 @@ pub fn decide(
             }
             // Said of a message that may have gone out before, it is the answer
             // we were missing; said of a first attempt, it concerns another.
-            ErrClass::Duplicate if history.first_uncertain_at.is_some() => Decision::Settle {
+            ErrClass::Duplicate if history.may_have_gone_out() => Decision::Settle {
                 state: State::Accepted,
                 msgid: None,
             },
-            ErrClass::Duplicate => again(message, &history, after(now, next_minute), gives_up),
+            ErrClass::Duplicate => again(message, &history, after(now, rest), gives_up),
             // The same words were refused now, so they were refused before.
             ErrClass::BadInput => Decision::Settle {
                 state: State::Failed,
@@ -159,7 +166,7 @@ pub fn before_sending(
     let state = if !may_be_repeated {
         Some(State::Unknown)
     } else if message.has_expired(now) {
-        Some(if history.first_uncertain_at.is_some() {
+        Some(if history.may_have_gone_out() {
             State::Unknown
         } else {
             State::Expired
@@ -202,7 +209,7 @@ fn again(message: &Message, history: &History, at: Timestamp, gives_up: bool) ->
 /// The end of a message that WeChat did not take. A definite answer to the last
 /// attempt does not tell what became of an earlier one that was never answered.
 fn over(history: &History) -> Decision {
-    let state = if history.first_uncertain_at.is_some() {
+    let state = if history.may_have_gone_out() {
         State::Unknown
     } else {
         State::Failed
@@ -355,6 +362,7 @@ mod tests {
         let history = History {
             attempts: 1,
             first_uncertain_at: Some(start()),
+            doubted: false,
         };
         let again = |code| {
             decide(
@@ -385,13 +393,13 @@ mod tests {
         assert_eq!(
             decision(45009),
             Decision::Park {
-                until: at("2026-11-21T16:00:00Z")
+                until: at("2026-11-21T16:01:00Z")
             }
         );
         assert_eq!(
             decision(45011),
             Decision::RetryAt {
-                at: at("2026-11-21T04:01:00Z")
+                at: at("2026-11-21T04:01:10Z")
             }
         );
         assert_eq!(
@@ -403,8 +411,35 @@ mod tests {
     }
 
     #[test]
+    fn what_may_have_gone_out_before_a_retry_by_hand_stays_in_doubt() {
+        let doubted = History {
+            doubted: true,
+            ..History::default()
+        };
+        let message = message(true);
+        let (held_back, _) = before_sending(&message, doubted, None, start());
+        assert_eq!(held_back, None, "a person asked for it");
+        let again = |code| {
+            let policy = RetryPolicy::default();
+            decide(
+                &message,
+                doubted,
+                &refused(code),
+                start(),
+                start(),
+                &policy,
+                0.5,
+            )
+            .0
+        };
+        assert_eq!(again(40241), settled(State::Accepted));
+        assert_eq!(again(43004), settled(State::Unknown));
+    }
+
+    #[test]
     fn waiting_for_the_allowance_costs_no_attempt() {
         assert_eq!(after_first(&message(true), &refused(45009)).1.attempts, 0);
+        assert_eq!(after_first(&message(true), &refused(45011)).1.attempts, 0);
     }
 
     #[test]
@@ -452,6 +487,7 @@ mod tests {
         let history = History {
             attempts: policy.max_attempts - 1,
             first_uncertain_at: None,
+            doubted: false,
         };
         let outcome = Outcome::NotSent {
             reason: "connection refused".to_owned(),

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use hongyan_domain::AccountId;
-use hongyan_domain::account::{Account, AccountSettings, AccountState, Parked};
+use hongyan_domain::account::{Account, AccountSettings, AccountState, Illness, Parked};
 use hongyan_domain::port::{Idempotency, StoreError};
 
 use crate::credentials::{Credential, CredentialError, Health};
 use crate::{Engine, IssuedToken};
+
+/// How many accounts ask WeChat for a token at the same time.
+const MAINTAINED_AT_ONCE: usize = 16;
 
 impl Engine {
     /// The account of this name.
@@ -60,11 +64,8 @@ impl Engine {
     ) -> Result<Arc<Account>, StoreError> {
         let former = self.registry.by_id(id);
         let mut account = self.store.change_account(id, &settings).await?;
-        let other_identity = former.is_none_or(|former| {
-            former.settings.appid != settings.appid
-                || former.settings.secret != settings.secret
-                || former.settings.token_mode != settings.token_mode
-        });
+        let other_identity =
+            former.is_none_or(|former| !same_identity(&former.settings, &settings));
         if other_identity {
             self.credentials.forget(id);
             self.store.drop_credential(id).await?;
@@ -112,7 +113,7 @@ impl Engine {
         account: &Account,
     ) -> Result<Arc<Credential>, CredentialError> {
         let (result, health) = self.credentials.obtain(account).await;
-        self.note_health(account.id, health).await;
+        self.note_health(account, health).await;
         result
     }
 
@@ -123,70 +124,108 @@ impl Engine {
         failed: &Credential,
     ) -> Result<Arc<Credential>, CredentialError> {
         let (result, health) = self.credentials.replace(account, failed).await;
-        self.note_health(account.id, health).await;
+        self.note_health(account, health).await;
         result
     }
 
-    /// Renews tokens that are about to end.
+    /// Renews tokens that are about to end, for several accounts at a time: one
+    /// that hangs must not hold up the others.
     pub(crate) async fn maintain_credentials(&self) {
-        for account in self.registry.all() {
-            if !account.settings.disabled {
-                let health = self.credentials.maintain(&account).await;
-                self.note_health(account.id, health).await;
-            }
-        }
+        let accounts = self.registry.all();
+        let enabled = accounts.iter().filter(|account| !account.settings.disabled);
+        futures_util::stream::iter(enabled)
+            .for_each_concurrent(MAINTAINED_AT_ONCE, |account| async move {
+                let health = self.credentials.maintain(account).await;
+                self.note_health(account, health).await;
+            })
+            .await;
     }
 
-    pub(crate) async fn note_health(&self, id: AccountId, health: Option<Health>) {
+    /// Notes what asking for a token as `asked` taught about the account. What
+    /// was learned with a secret that has been changed meanwhile counts no more.
+    pub(crate) async fn note_health(&self, asked: &Account, health: Option<Health>) {
         let illness = match health {
             None => return,
             Some(Health::Well) => None,
             Some(Health::Ill(illness)) => Some(illness),
         };
         let recovered = illness.is_none();
-        self.change_state(id, |state| state.illness = illness).await;
+        self.change_state(asked.id, |account| {
+            if same_identity(&account.settings, &asked.settings) {
+                account.state.illness = illness;
+            }
+        })
+        .await;
         if recovered {
-            self.dispatcher.wake_account(id);
+            self.dispatcher.wake_account(asked.id);
         }
+    }
+
+    /// Why WeChat gives the account no new access token, if it does not. An old
+    /// one may still work.
+    #[must_use]
+    pub fn illness(&self, account: &Account) -> Option<Illness> {
+        account
+            .state
+            .illness
+            .clone()
+            .or_else(|| self.credentials.outage(account.id))
     }
 
     /// Nothing of this account is sent before the allowance starts again.
     pub(crate) async fn park(&self, id: AccountId, parked: Parked) {
-        let name = self
-            .registry
-            .by_id(id)
-            .map(|account| account.name().to_string());
-        let already = self
-            .registry
-            .by_id(id)
-            .and_then(|account| account.state.parked.as_ref().map(|p| p.until))
-            .is_some_and(|until| until >= parked.until);
-        if already {
-            return;
-        }
-        tracing::warn!(
-            account = name, until = %parked.until, errcode = parked.errcode,
-            "WeChat's allowance is used up: the account waits"
-        );
-        self.change_state(id, |state| state.parked = Some(parked))
+        let until = parked.until;
+        let changed = self
+            .change_state(id, |account| {
+                if account
+                    .state
+                    .parked
+                    .as_ref()
+                    .is_none_or(|known| known.until < until)
+                {
+                    account.state.parked = Some(parked);
+                }
+            })
             .await;
+        if let Some(account) = changed {
+            tracing::warn!(
+                account = %account.name(), %until,
+                "WeChat's allowance is used up: the account waits"
+            );
+        }
     }
 
-    async fn change_state(&self, id: AccountId, change: impl FnOnce(&mut AccountState)) {
-        let Some(account) = self.registry.by_id(id) else {
-            return;
-        };
-        let mut account = Account::clone(&account);
-        let before = account.state.clone();
-        change(&mut account.state);
-        if account.state == before {
-            return;
-        }
-        // Memory first: the health must count even while storage fails.
-        let state = account.state.clone();
-        self.registry.put(account);
-        if let Err(error) = self.store.set_account_state(id, &state).await {
-            tracing::warn!(account = id.0, %error, "the account's health could not be stored");
+    /// WeChat says that there is allowance left: the account waits no longer.
+    pub(crate) async fn unpark(&self, id: AccountId) {
+        if self
+            .change_state(id, |account| account.state.parked = None)
+            .await
+            .is_some()
+        {
+            self.dispatcher.wake_account(id);
         }
     }
+
+    /// Changes what is known of an account; the account, if that changed it.
+    async fn change_state(
+        &self,
+        id: AccountId,
+        change: impl FnOnce(&mut Account),
+    ) -> Option<Arc<Account>> {
+        // Memory first: the health must count even while storage fails.
+        let changed = self.registry.update(id, |account| {
+            let before = account.state.clone();
+            change(account);
+            account.state != before
+        })?;
+        if let Err(error) = self.store.set_account_state(id, &changed.state).await {
+            tracing::warn!(account = %changed.name(), %error, "the account's health could not be stored");
+        }
+        Some(changed)
+    }
+}
+
+/// Whether both settings ask WeChat for a token in the same name and way.
+fn same_identity(a: &AccountSettings, b: &AccountSettings) -> bool {
+    a.appid == b.appid && a.secret == b.secret && a.token_mode == b.token_mode
 }

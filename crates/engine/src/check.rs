@@ -133,7 +133,7 @@ impl Engine {
             && let Some(mut illness) = account.state.illness.clone()
         {
             illness.next_try_at = Some(now);
-            self.note_health(id, Some(crate::credentials::Health::Ill(illness)))
+            self.note_health(&account, Some(crate::credentials::Health::Ill(illness)))
                 .await;
         }
     }
@@ -200,6 +200,9 @@ impl Engine {
         match self.wechat.call(Some(&credential.token), &call).await {
             Ok(reply) => {
                 let quota = reply.quota;
+                if quota.remain > 0 {
+                    self.unpark(account.id).await;
+                }
                 let state = if quota.remain > 0 {
                     StepState::Ok
                 } else {
@@ -235,6 +238,7 @@ fn no_credential(error: &CredentialError) -> Vec<CheckStep> {
         return vec![step, skipped];
     };
     step.errcode = illness.errcode;
+    step.rid.clone_from(&illness.rid);
     step.fix = illness
         .errcode
         .and_then(|code| ErrCode(code).info())

@@ -15,6 +15,7 @@ use hongyan_domain::clock::{Clock, after, beijing_day, next_beijing_midnight};
 use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::{AccessToken, ApiError, CallError, ErrClass, ErrCode, api};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::calls::WechatClient;
 
@@ -102,8 +103,29 @@ impl Default for CredentialSettings {
 struct Slot {
     /// What readers see. Never locked.
     current: ArcSwapOption<Credential>,
+    /// Why there is none, while WeChat cannot be asked.
+    outage: ArcSwapOption<Illness>,
     /// Held by the one who asks WeChat.
     asking: tokio::sync::Mutex<Asking>,
+}
+
+impl Slot {
+    fn note_outage(&self, now: Timestamp, reason: &str, retry_at: Timestamp) {
+        let since = self
+            .outage
+            .load()
+            .as_ref()
+            .map_or(now, |former| former.since);
+        self.outage.store(Some(Arc::new(Illness {
+            since,
+            errcode: None,
+            reason: reason.to_owned(),
+            errmsg: None,
+            rid: None,
+            seen_ip: None,
+            next_try_at: Some(retry_at),
+        })));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +149,7 @@ pub(crate) struct Credentials {
     clock: Arc<dyn Clock>,
     settings: CredentialSettings,
     slots: RwLock<HashMap<AccountId, Arc<Slot>>>,
+    needed: Notify,
 }
 
 impl Credentials {
@@ -142,6 +165,7 @@ impl Credentials {
             clock,
             settings,
             slots: RwLock::default(),
+            needed: Notify::new(),
         }
     }
 
@@ -166,6 +190,24 @@ impl Credentials {
             .current
             .load_full()
             .filter(|credential| credential.expires_at > now)
+    }
+
+    /// Why there is no token, where that says nothing about the account.
+    pub(crate) fn outage(&self, id: AccountId) -> Option<Illness> {
+        self.slot(id)
+            .outage
+            .load_full()
+            .map(|outage| Illness::clone(&outage))
+    }
+
+    /// Somebody waits for a token that is not there.
+    pub(crate) fn need(&self) {
+        self.needed.notify_one();
+    }
+
+    /// Ends when somebody waits for a token.
+    pub(crate) async fn is_needed(&self) {
+        self.needed.notified().await;
     }
 
     /// Forgets everything about an account: its secret changed or it is gone.
@@ -250,7 +292,7 @@ impl Credentials {
         if let Ok(Some(stored)) = self.load(account.id, &slot, &mut asking).await
             && !renewal_due(&stored)
         {
-            return None;
+            return Some(Health::Well);
         }
         let (result, health) = self.ask(account, &slot, &mut asking).await;
         if let Err(CredentialError::Unavailable { reason, retry_at }) = result
@@ -325,9 +367,10 @@ impl Credentials {
                     .min(LONGEST_PAUSE);
                 let retry_at = retry_at.unwrap_or_else(|| after(self.clock.now(), pause));
                 asking.retry_at = Some((retry_at, reason.clone()));
+                slot.note_outage(now, &reason, retry_at);
                 (Err(CredentialError::Unavailable { reason, retry_at }), None)
             }
-            Err(Failure::Call(error)) => self.refused(account, asking, &error),
+            Err(Failure::Call(error)) => self.refused(account, slot, asking, &error),
         }
     }
 
@@ -442,6 +485,7 @@ impl Credentials {
         asking.failures = 0;
         asking.retry_at = None;
         asking.failed = None;
+        slot.outage.store(None);
         let credential = Arc::new(Credential {
             token,
             expires_at,
@@ -460,6 +504,7 @@ impl Credentials {
     fn refused(
         &self,
         account: &Account,
+        slot: &Slot,
         asking: &mut Asking,
         error: &CallError,
     ) -> (Result<Arc<Credential>, CredentialError>, Option<Health>) {
@@ -483,14 +528,14 @@ impl Credentials {
                 | ErrClass::StaleCredential,
             ) => Some(later(ILLNESS_FIRST_PAUSE, ILLNESS_LONGEST_PAUSE)),
             Some(ErrClass::QuotaExhausted) => {
-                return self.unavailable(asking, error, next_beijing_midnight(now));
+                return self.unavailable(slot, asking, error, next_beijing_midnight(now));
             }
             Some(ErrClass::RateLimited) => {
-                return self.unavailable(asking, error, after(now, LONGEST_PAUSE));
+                return self.unavailable(slot, asking, error, after(now, LONGEST_PAUSE));
             }
             Some(ErrClass::Busy | ErrClass::Backoff) | None => {
                 let at = later(FIRST_PAUSE, LONGEST_PAUSE);
-                return self.unavailable(asking, error, at);
+                return self.unavailable(slot, asking, error, at);
             }
         };
         let illness = Illness {
@@ -505,6 +550,8 @@ impl Credentials {
                 .and_then(ApiError::seen_ip)
                 .map(|ip| ip.to_string()),
             reason: error.to_string(),
+            errmsg: error.refusal().map(|refusal| refusal.errmsg.clone()),
+            rid: error.refusal().and_then(|refusal| refusal.rid.clone()),
             next_try_at,
         };
         tracing::error!(
@@ -521,12 +568,14 @@ impl Credentials {
 
     fn unavailable(
         &self,
+        slot: &Slot,
         asking: &mut Asking,
         error: &CallError,
         retry_at: Timestamp,
     ) -> (Result<Arc<Credential>, CredentialError>, Option<Health>) {
         let reason = error.to_string();
         asking.retry_at = Some((retry_at, reason.clone()));
+        slot.note_outage(self.clock.now(), &reason, retry_at);
         (Err(CredentialError::Unavailable { reason, retry_at }), None)
     }
 }

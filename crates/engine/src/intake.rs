@@ -355,11 +355,10 @@ impl Engine {
         if let Some(until) = account.parked_until(self.clock.now()) {
             return Some(WaitingReason::Parked { until });
         }
-        let illness = account.state.illness.clone()?;
-        self.credentials
-            .current(account.id)
-            .is_none()
-            .then_some(WaitingReason::Unhealthy(illness))
+        if self.credentials.current(account.id).is_some() {
+            return None;
+        }
+        self.illness(&account).map(WaitingReason::Unhealthy)
     }
 }
 

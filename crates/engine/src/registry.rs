@@ -36,6 +36,23 @@ impl Registry {
         account
     }
 
+    /// Changes an account's copy in memory; the changed one, if `change` says
+    /// that it changed something.
+    pub(crate) fn update(
+        &self,
+        id: AccountId,
+        change: impl FnOnce(&mut Account) -> bool,
+    ) -> Option<Arc<Account>> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut account = Account::clone(inner.by_id.get(&id)?);
+        if !change(&mut account) {
+            return None;
+        }
+        let account = Arc::new(account);
+        inner.put(Arc::clone(&account));
+        Some(account)
+    }
+
     pub(crate) fn remove(&self, id: AccountId) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = inner.by_id.remove(&id) {

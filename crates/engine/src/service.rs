@@ -11,15 +11,19 @@ use crate::Engine;
 /// How often tokens are looked after.
 const CREDENTIAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often old idempotency answers are removed, and how many at a time: small
+/// The least pause between two looks at the tokens.
+const NEED_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often late messages are ended; how many such rounds pass between two
+/// looks for old idempotency answers; and how many of either go at a time: small
 /// steps that do not hold up the sending.
-const SWEEP_PAUSE: Duration = Duration::from_secs(10);
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+const FORGET_EVERY: u32 = 10;
 const SWEEP_STEP: usize = 1000;
 
 /// The running loops.
 #[must_use = "the loops stop when asked to, not when this is dropped"]
 pub struct Running {
-    stop: Arc<Notify>,
     stop_dispatch: Arc<Notify>,
     dispatcher: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
@@ -28,25 +32,13 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, sweeping.
     pub fn start(&self) -> Running {
-        let stop = Arc::new(Notify::new());
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
         let others = vec![
-            tokio::spawn(repeat(
-                Arc::clone(&stop),
-                CREDENTIAL_PAUSE,
-                self.clone(),
-                |engine| Box::pin(async move { engine.maintain_credentials().await }),
-            )),
-            tokio::spawn(repeat(
-                Arc::clone(&stop),
-                SWEEP_PAUSE,
-                self.clone(),
-                |engine| Box::pin(async move { engine.sweep().await }),
-            )),
+            tokio::spawn(self.clone().look_after_credentials()),
+            tokio::spawn(self.clone().sweep_for_ever()),
         ];
         Running {
-            stop,
             stop_dispatch,
             dispatcher,
             others,
@@ -59,8 +51,55 @@ impl Engine {
         self.maintain_credentials().await;
     }
 
-    /// Removes what is too old, a step at a time.
-    async fn sweep(&self) {
+    /// Renews tokens every now and then, and at once where one is missed.
+    async fn look_after_credentials(self) {
+        loop {
+            self.maintain_credentials().await;
+            let rest = tokio::time::sleep(CREDENTIAL_PAUSE);
+            tokio::select! {
+                () = rest => {}
+                () = self.credentials.is_needed() => {
+                    // Where asking just failed, being missed does not help.
+                    tokio::time::sleep(NEED_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn sweep_for_ever(self) {
+        let mut rounds = 0_u32;
+        loop {
+            self.expire_late().await;
+            if rounds % FORGET_EVERY == 0 {
+                self.forget_old_responses().await;
+            }
+            rounds = rounds.wrapping_add(1);
+            tokio::time::sleep(SWEEP_PAUSE).await;
+        }
+    }
+
+    /// Ends messages whose time is over although nobody claims for their
+    /// accounts, a step at a time.
+    pub(crate) async fn expire_late(&self) {
+        loop {
+            match self.store.expire(SWEEP_STEP).await {
+                Ok(late) => {
+                    let all = late.len() < SWEEP_STEP;
+                    self.waiters.wake(late.into_iter());
+                    if all {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "messages that are too late could not be ended");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Removes answers that are too old, a step at a time.
+    async fn forget_old_responses(&self) {
         loop {
             match self.store.forget_old_responses(SWEEP_STEP).await {
                 Ok(removed) if removed == SWEEP_STEP => tokio::task::yield_now().await,
@@ -81,25 +120,10 @@ impl Running {
     pub async fn stop(self, at_most: Duration) -> bool {
         // A permit is kept for a loop that is not waiting at this moment.
         self.stop_dispatch.notify_one();
-        self.stop.notify_waiters();
         let done = tokio::time::timeout(at_most, self.dispatcher).await.is_ok();
         for other in self.others {
             other.abort();
         }
         done
-    }
-}
-
-type Step = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-
-async fn repeat(stop: Arc<Notify>, pause: Duration, engine: Engine, step: fn(Engine) -> Step) {
-    let stopped = stop.notified();
-    tokio::pin!(stopped);
-    loop {
-        step(engine.clone()).await;
-        tokio::select! {
-            () = &mut stopped => return,
-            () = tokio::time::sleep(pause) => {}
-        }
     }
 }

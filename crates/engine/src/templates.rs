@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountKind};
 use hongyan_domain::clock::after;
@@ -27,14 +28,27 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// the list; it cannot be used as a template message.
 const ONE_TIME_TITLE: &str = "订阅模板消息";
 
+/// After WeChat could not be asked, those who come soon after are told so too.
+const BELIEVE_FAILURE_FOR: Duration = Duration::from_secs(5);
+
 /// Templates looked up lately, by account.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue(Mutex<HashMap<AccountId, Shelf>>);
+pub(crate) struct Catalogue(Mutex<HashMap<AccountId, Arc<Shelf>>>);
 
-#[derive(Debug, Clone, Default)]
+type ById = HashMap<TemplateId, Arc<Template>>;
+
+#[derive(Debug, Default)]
 struct Shelf {
-    templates: Option<Arc<HashMap<TemplateId, Arc<Template>>>>,
-    asked_at: Option<Timestamp>,
+    templates: ArcSwapOption<ById>,
+    /// Held by the one who asks WeChat; the others wait for what it learns.
+    asked: tokio::sync::Mutex<Option<Asked>>,
+}
+
+/// The last look at WeChat's list.
+#[derive(Debug)]
+struct Asked {
+    at: Timestamp,
+    failure: Option<WechatFailure>,
 }
 
 impl Catalogue {
@@ -45,27 +59,26 @@ impl Catalogue {
             .remove(&id);
     }
 
-    fn shelf(&self, id: AccountId) -> Shelf {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
-            .unwrap_or_default()
+    fn shelf(&self, id: AccountId) -> Arc<Shelf> {
+        Arc::clone(
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(id)
+                .or_default(),
+        )
     }
+}
 
-    fn fill(&self, id: AccountId, templates: &[Template]) {
-        let map = templates
+impl Shelf {
+    fn fill(&self, templates: &[Template]) -> Arc<ById> {
+        let by_id: ById = templates
             .iter()
             .map(|t| (t.id.clone(), Arc::new(t.clone())))
             .collect();
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelves.entry(id).or_default().templates = Some(Arc::new(map));
-    }
-
-    fn note_asked(&self, id: AccountId, now: Timestamp) {
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelves.entry(id).or_default().asked_at = Some(now);
+        let by_id = Arc::new(by_id);
+        self.templates.store(Some(Arc::clone(&by_id)));
+        by_id
     }
 }
 
@@ -130,12 +143,29 @@ impl Engine {
     /// # Errors
     /// Why there is no list; what was known before stays.
     pub async fn sync_templates(&self, id: AccountId) -> Result<SyncReport, WechatFailure> {
+        let shelf = self.catalogue.shelf(id);
+        let mut asked = shelf.asked.lock().await;
+        self.ask_for_templates(id, &shelf, &mut asked).await
+    }
+
+    /// The caller holds the shelf's lock: nobody else asks.
+    async fn ask_for_templates(
+        &self,
+        id: AccountId,
+        shelf: &Shelf,
+        asked: &mut Option<Asked>,
+    ) -> Result<SyncReport, WechatFailure> {
         let account = self.registry.by_id(id).ok_or(WechatFailure::Missing)?;
-        self.catalogue.note_asked(id, self.clock.now());
-        let templates = self.list_templates(&account).await?;
+        let listed = self.list_templates(&account).await;
+        let failure = listed.as_ref().err().cloned();
+        *asked = Some(Asked {
+            at: self.clock.now(),
+            failure,
+        });
+        let templates = listed?;
         let former = self.store.templates(id).await?;
         self.store.replace_templates(id, &templates).await?;
-        self.catalogue.fill(id, &templates);
+        shelf.fill(&templates);
         let report = compare(&former, &templates);
         tracing::info!(
             account = %account.name(), total = report.total, added = report.added.len(),
@@ -144,41 +174,46 @@ impl Engine {
         Ok(report)
     }
 
-    /// The template of this id. A template nobody knows may be new: WeChat is
-    /// asked once a minute at most. The second part says why asking failed.
+    /// The template of this id. One that nobody knows may be new: WeChat is asked
+    /// once a minute at most. The second part says why it could not be asked.
     pub(crate) async fn template(
         &self,
         account: &Account,
         id: &TemplateId,
     ) -> Result<(Option<Arc<Template>>, Option<WechatFailure>), StoreError> {
-        let known = match self.catalogue.shelf(account.id).templates {
+        let shelf = self.catalogue.shelf(account.id);
+        let known = match shelf.templates.load_full() {
             Some(templates) => templates,
-            None => {
-                self.catalogue
-                    .fill(account.id, &self.store.templates(account.id).await?);
-                self.catalogue
-                    .shelf(account.id)
-                    .templates
-                    .unwrap_or_default()
-            }
+            None => shelf.fill(&self.store.templates(account.id).await?),
         };
         if let Some(template) = known.get(id) {
             return Ok((Some(Arc::clone(template)), None));
         }
+        let mut asked = shelf.asked.lock().await;
         let now = self.clock.now();
-        let asked_at = self.catalogue.shelf(account.id).asked_at;
-        if asked_at.is_some_and(|at| after(at, ASK_AGAIN_AFTER) > now) {
-            return Ok((None, None));
-        }
-        if let Err(failure) = self.sync_templates(account.id).await {
-            return Ok((None, Some(failure)));
-        }
-        let templates = self
-            .catalogue
-            .shelf(account.id)
+        let believed = asked.as_ref().filter(|asked| {
+            let span = match asked.failure {
+                Some(_) => BELIEVE_FAILURE_FOR,
+                None => ASK_AGAIN_AFTER,
+            };
+            after(asked.at, span) > now
+        });
+        let failure = match believed {
+            Some(asked) => asked.failure.clone(),
+            None => self
+                .ask_for_templates(account.id, &shelf, &mut asked)
+                .await
+                .err(),
+        };
+        // Whoever asked before us may have found it.
+        let found = shelf
             .templates
-            .unwrap_or_default();
-        Ok((templates.get(id).cloned(), None))
+            .load_full()
+            .and_then(|templates| templates.get(id).cloned());
+        Ok(match found {
+            Some(template) => (Some(template), None),
+            None => (None, failure),
+        })
     }
 
     async fn list_templates(&self, account: &Account) -> Result<Vec<Template>, WechatFailure> {

@@ -1,6 +1,9 @@
 //! Putting the crates together.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +19,54 @@ use tokio::net::TcpListener;
 use crate::config::{Config, DatabaseUrl};
 use crate::failure::Failure;
 
-/// The store of a configuration. `exclusive` = for a gateway: no second one may
-/// have it open.
-pub(crate) fn open_store(config: &Config, exclusive: bool) -> Result<SqliteStore, Failure> {
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be the one gateway on it; made if there is none.
+    Gateway,
+    /// To add something, beside a running gateway or not; made if there is none.
+    Add,
+    /// To look; nothing is made.
+    Look,
+}
+
+/// The store of a configuration.
+pub(crate) fn open_store(config: &Config, purpose: Purpose) -> Result<SqliteStore, Failure> {
     let DatabaseUrl::Sqlite(path) = &config.database.url;
-    let seal = Seal::load_or_create(&config.resolve(&config.secrets.key_file))?;
+    let (path, key) = (
+        config.resolve(path),
+        config.resolve(&config.secrets.key_file),
+    );
+    let database_exists = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+    if !database_exists && purpose == Purpose::Look {
+        return Err(Failure::new(format!(
+            "there is no database at {}: `hongyan serve` and `hongyan keys create` make one",
+            path.display()
+        )));
+    }
+    if is_database(&path) && !key.exists() {
+        return Err(Failure::new(format!(
+            "the key file {} is missing, and the secrets in {} cannot be read without it: restore it from its backup",
+            key.display(),
+            path.display()
+        )));
+    }
+    let exclusive = purpose == Purpose::Gateway;
+    let seal = Seal::load_or_create(&key)?;
     let options = OpenOptions {
         exclusive,
-        create: true,
+        create: purpose != Purpose::Look,
         clock: Arc::new(SystemClock),
         seal,
     };
-    Ok(SqliteStore::open(&config.resolve(path), options)?)
+    Ok(SqliteStore::open(&path, options)?)
+}
+
+/// Whether the file begins as an SQLite database does (SQLite file format, 1.3).
+fn is_database(path: &Path) -> bool {
+    let mut magic = [0; 16];
+    File::open(path)
+        .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && &magic == b"SQLite format 3\0")
 }
 
 /// The engine over a store. Nothing runs yet.
@@ -98,7 +137,7 @@ impl Gateway {
         // The port first: when it is taken, the database stays untouched.
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr()?;
-        let store = Arc::new(open_store(config, true)?);
+        let store = Arc::new(open_store(config, Purpose::Gateway)?);
         let engine = open_engine(config, Arc::clone(&store) as Arc<dyn Store>).await?;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));

@@ -140,9 +140,10 @@ pub trait MessageStore: Send + Sync {
     async fn cancel(&self, id: MessageId, at: Timestamp) -> Result<Cancellation, StoreError>;
 
     /// Puts a message that is over back into the queue, due now, with its
-    /// history forgotten but its attempts kept. A person asked for it, so an
-    /// `unknown` one goes out again too. An `expires_at` that has passed no
-    /// longer counts.
+    /// attempts kept. A person asked for it, so an `unknown` one goes out again
+    /// too; that it may have gone out before stays noted
+    /// ([`crate::delivery::History::doubted`]). An `expires_at` that has passed
+    /// no longer counts.
     async fn requeue(&self, id: MessageId, at: Timestamp) -> Result<Requeue, StoreError>;
 
     /// Removes idempotency answers older than [`IDEMPOTENCY_LIFE`], at most

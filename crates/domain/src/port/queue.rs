@@ -65,6 +65,12 @@ pub trait QueueStore: Send + Sync {
     /// held is passed over.
     async fn release(&self, held: &[(MessageId, i64)]) -> Result<(), StoreError>;
 
+    /// Ends at most `limit` open messages whose time is over and that nobody is
+    /// sending. A claim does so too, but not for accounts nobody claims for.
+    /// Those that may have gone out become unknown, the others expire. Returns
+    /// their ids.
+    async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError>;
+
     /// How full the queue is.
     async fn depths(&self) -> Result<Vec<QueueDepth>, StoreError>;
 }

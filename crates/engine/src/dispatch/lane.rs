@@ -15,12 +15,15 @@ pub(crate) struct Lane {
     look_at: AtomicI64,
     /// Somebody said that something is due while a claim was under way.
     hinted: AtomicBool,
+    /// Millisecond since 1970 before which nothing is sent: WeChat found the
+    /// account too fast.
+    rests_until: AtomicI64,
     /// A claim found no room; the next send that ends wakes the dispatcher.
     starved: AtomicBool,
     bucket: Mutex<Bucket>,
 }
 
-/// A token bucket that holds at most one second's worth.
+/// A token bucket.
 #[derive(Debug, Default)]
 struct Bucket {
     tokens: f64,
@@ -30,16 +33,17 @@ struct Bucket {
 impl Bucket {
     fn fill(&mut self, rate: f64, now: Timestamp) {
         // Starts with a tenth of a second's worth, so that the first second
-        // does not see twice the rate.
+        // does not see twice the rate; and never holds more, so that what was
+        // not used is not made up for in a burst. Slow rates hold two, or every
+        // look that comes late would cost a part of one.
         let start = (rate / 10.0).max(1.0);
+        let most = start.max(2.0);
         self.tokens = match self.filled_at {
             None => start,
             Some(then) => {
                 let passed = (now.as_millisecond() - then.as_millisecond()).max(0);
-                // A second's worth at most after a pause, a tenth in a row:
-                // what was not used is not made up for in a burst.
                 (self.tokens + rate * f64::from(i32::try_from(passed).unwrap_or(i32::MAX)) / 1000.0)
-                    .min(start)
+                    .min(most)
             }
         };
         self.filled_at = Some(now);
@@ -47,6 +51,18 @@ impl Bucket {
 }
 
 impl Lane {
+    /// Nothing more is sent before `until`; the first to say so counts.
+    pub(crate) fn rest_until(&self, until: Timestamp, now: Timestamp) {
+        if !self.rests(now) {
+            self.rests_until
+                .store(until.as_millisecond(), Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn rests(&self, now: Timestamp) -> bool {
+        self.rests_until.load(Ordering::SeqCst) > now.as_millisecond()
+    }
+
     pub(crate) fn look_at_once(&self) {
         self.hinted.store(true, Ordering::SeqCst);
     }
@@ -85,6 +101,7 @@ impl Lane {
             if free < (most / 4).clamp(1, 64) {
                 return 0;
             }
+            self.starved.store(false, Ordering::SeqCst);
         }
         match settings.rate_per_second {
             None => free,

@@ -104,11 +104,20 @@ impl Dispatcher {
         self.lane(id).look_at_once();
         self.wake.notify_one();
     }
+}
 
-    /// A send ended: its permit is free.
-    fn sent(&self, lane: &Lane, max_in_flight: u32) {
-        if lane.finished_one(max_in_flight) {
-            self.wake.notify_one();
+/// The right to have one send under way. Given back when dropped, also by a
+/// send that fails in an unforeseen way.
+struct Permit {
+    engine: Engine,
+    lane: Arc<Lane>,
+    max_in_flight: u32,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.lane.finished_one(self.max_in_flight) {
+            self.engine.dispatcher.wake.notify_one();
         }
     }
 }
@@ -123,13 +132,19 @@ impl Engine {
         let mut round = Round::default();
         for account in self.registry.all() {
             let lane = self.dispatcher.lane(account.id);
-            if !self.may_send(&account, now) {
+            if account.settings.disabled || account.parked_until(now).is_some() || lane.rests(now) {
                 // Whatever ends this wakes the lane; the poll is there for the
                 // rest.
                 continue;
             }
             if !lane.is_due(now) {
                 look_again_at = look_again_at.min(lane.due_at());
+                continue;
+            }
+            // Without a token messages stay in the queue untouched. It is asked
+            // for elsewhere, and its coming wakes the lane.
+            if self.credentials.current(account.id).is_none() {
+                self.credentials.need();
                 continue;
             }
             let permits = lane
@@ -165,21 +180,6 @@ impl Engine {
         }
         round.look_again_at = look_again_at;
         round
-    }
-
-    /// Whether it makes sense to claim for this account: while it is switched
-    /// off, parked, or without a token and with a reason why there is none,
-    /// messages stay in the queue untouched.
-    fn may_send(&self, account: &Account, now: Timestamp) -> bool {
-        if account.settings.disabled || account.parked_until(now).is_some() {
-            return false;
-        }
-        self.credentials.current(account.id).is_some()
-            || account
-                .state
-                .illness
-                .as_ref()
-                .is_none_or(|illness| illness.next_try_at.is_some_and(|at| at <= now))
     }
 
     /// Drives the queue until `stop` is notified: claims, sends, settles.
@@ -248,8 +248,9 @@ impl Engine {
         claimed: Claimed,
         outcomes: mpsc::Sender<Settlement>,
     ) {
+        let permit = self.permit(&account, lane);
         let settlement = self.deliver(&account, claimed).await;
-        self.dispatcher.sent(&lane, account.settings.max_in_flight);
+        drop(permit);
         if let Some(settlement) = settlement
             && outcomes.send(settlement).await.is_err()
         {
@@ -257,10 +258,21 @@ impl Engine {
         }
     }
 
+    fn permit(&self, account: &Account, lane: Arc<Lane>) -> Permit {
+        let max_in_flight = account.settings.max_in_flight;
+        Permit {
+            engine: self.clone(),
+            lane,
+            max_in_flight,
+        }
+    }
+
     /// Works until nothing is due at this moment: for tests, in place of the
     /// background loop. Returns how many messages were handled.
     pub async fn pump(&self) -> usize {
         let mut handled = 0;
+        self.maintain().await;
+        self.expire_late().await;
         loop {
             for account in self.registry.all() {
                 self.dispatcher.lane(account.id).look_at_once();
@@ -272,13 +284,11 @@ impl Engine {
             let mut tasks = tokio::task::JoinSet::new();
             for (account, lane, claimed) in round.taken {
                 for item in claimed {
-                    let (engine, account, lane) =
-                        (self.clone(), Arc::clone(&account), Arc::clone(&lane));
+                    let (engine, account) = (self.clone(), Arc::clone(&account));
+                    let permit = self.permit(&account, Arc::clone(&lane));
                     tasks.spawn(async move {
                         let settlement = engine.deliver(&account, item).await;
-                        engine
-                            .dispatcher
-                            .sent(&lane, account.settings.max_in_flight);
+                        drop(permit);
                         settlement
                     });
                 }

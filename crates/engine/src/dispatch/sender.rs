@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hongyan_domain::account::{Account, Parked};
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Attempt, Claimed, Decision, Outcome, Settlement};
-use hongyan_domain::retry::{before_sending, decide};
+use hongyan_domain::retry::{RATE_LIMIT_REST, before_sending, decide};
 use hongyan_wechat::ErrClass;
 
 use crate::Engine;
@@ -112,11 +112,15 @@ impl Engine {
                 && let Outcome::Refused(refusal) = &outcome
             {
                 let parked = Parked {
-                    until: hongyan_domain::clock::next_beijing_midnight(now),
+                    until: hongyan_domain::clock::after_quota_reset(now),
                     errcode: refusal.errcode.0,
                     errmsg: refusal.errmsg.clone(),
                 };
                 self.park(account.id, parked).await;
+            }
+            if class == Some(ErrClass::RateLimited) {
+                let lane = self.dispatcher.lane(account.id);
+                lane.rest_until(after(now, RATE_LIMIT_REST), now);
             }
             return Some(settlement(attempts, decision, history, now));
         }

@@ -36,8 +36,16 @@ impl Engine {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
                 }
-                Err(error) => {
-                    tracing::error!(%error, outcomes = settlements.len(), "outcomes are lost");
+                Err(error) if settlements.len() == 1 => {
+                    let message_id = settlements[0].message;
+                    tracing::error!(%error, %message_id, "an outcome is lost");
+                    return;
+                }
+                // One of them is at fault; the others must not be lost with it.
+                Err(_) => {
+                    for settlement in settlements {
+                        Box::pin(self.write_down(vec![settlement])).await;
+                    }
                     return;
                 }
             }

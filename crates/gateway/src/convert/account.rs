@@ -3,7 +3,7 @@
 use hongyan_api as api;
 use hongyan_domain::account::{
     Account, AccountKind, AccountName, AccountSettings, CallbackSettings, DEFAULT_MAX_IN_FLIGHT,
-    LARGEST_MAX_IN_FLIGHT, TokenMode,
+    Illness, LARGEST_MAX_IN_FLIGHT, TokenMode,
 };
 use hongyan_domain::template::Violation;
 use hongyan_engine::{CheckReport, StepState};
@@ -191,10 +191,10 @@ fn token_mode(mode: api::TokenMode) -> TokenMode {
 }
 
 /// An account as it is shown at `now`.
-pub(crate) fn account(account: &Account, now: Timestamp) -> api::Account {
+pub(crate) fn account(account: &Account, illness: Option<Illness>, now: Timestamp) -> api::Account {
     shown(
         &account.settings,
-        health(account, now),
+        health(account, illness, now),
         account.created_at,
         account.updated_at,
     )
@@ -258,17 +258,17 @@ fn plain_health(status: api::HealthStatus) -> api::Health {
 }
 
 /// The gravest first: what is switched off needs no cure.
-fn health(account: &Account, now: Timestamp) -> api::Health {
+fn health(account: &Account, illness: Option<Illness>, now: Timestamp) -> api::Health {
     if account.settings.disabled {
         return plain_health(api::HealthStatus::Disabled);
     }
-    if let Some(illness) = &account.state.illness {
+    if let Some(illness) = illness {
         return api::Health {
             since: Some(illness.since),
-            reason: Some(illness.reason.clone()),
+            reason: Some(illness.reason),
             errcode: illness.errcode,
             diagnosis: illness.errcode.and_then(diagnosis),
-            seen_ip: illness.seen_ip.clone(),
+            seen_ip: illness.seen_ip,
             next_try_at: illness.next_try_at,
             ..plain_health(api::HealthStatus::Unhealthy)
         };

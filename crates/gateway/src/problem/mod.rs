@@ -72,6 +72,12 @@ impl Problem {
         )
     }
 
+    /// The same with a sentence before its own.
+    pub(crate) fn preceded_by(mut self, sentence: &str) -> Self {
+        self.0.detail = format!("{sentence}: {}", self.0.detail);
+        self
+    }
+
     pub(crate) fn with_violations(mut self, violations: Vec<Violation>) -> Self {
         self.0.violations = violations;
         self
@@ -186,7 +192,7 @@ impl From<CredentialError> for Problem {
                 };
                 let problem = Self::new(Code::AccountUnhealthy, detail);
                 match illness.errcode {
-                    Some(code) => problem.because_wechat(code, Some(illness.reason), None),
+                    Some(code) => problem.because_wechat(code, illness.errmsg, illness.rid),
                     None => problem,
                 }
             }

@@ -258,7 +258,6 @@ async fn validation_says_everything_and_stores_nothing() {
     assert_eq!(wrong["violations"].as_array().unwrap().len(), 2);
     assert_eq!(wrong["preview"][0]["value"], "x");
     for (changes, pointer) in [
-        (json!({"template_id": "tplNone"}), "/template_id"),
         (json!({"account": "demo-mp"}), "/kind"),
         (json!({"nonsense": 1}), "/nonsense"),
     ] {

@@ -7,7 +7,7 @@ use hongyan_engine::StepState;
 use super::ConfigFile;
 use super::output;
 use crate::failure::Failure;
-use crate::wiring::{open_engine, open_store};
+use crate::wiring::{Purpose, open_engine, open_store};
 
 /// Checks everything a gateway needs. Works on the database itself, beside a
 /// running gateway too: it uses the access token that is stored there.
@@ -86,7 +86,7 @@ impl Doctor {
             });
         };
         fine("configuration", "every key is known and fits");
-        let store = Arc::new(open_store(&config, false)?);
+        let store = Arc::new(open_store(&config, Purpose::Look)?);
         store.ping().await?;
         fine("database", "it can be read and written");
         let engine = open_engine(&config, Arc::clone(&store) as Arc<dyn Store>).await?;

@@ -58,8 +58,12 @@ impl Explain {
                 ]
             })
             .collect();
-        let empty = format!("nothing in the catalogue has {words:?}");
-        output::table(&["errcode", "errmsg", "meaning"], rows, &empty)
+        if found.is_empty() {
+            return Err(Failure::new(format!(
+                "nothing in the catalogue has {words:?}"
+            )));
+        }
+        output::table(&["errcode", "errmsg", "meaning"], rows, "")
     }
 }
 

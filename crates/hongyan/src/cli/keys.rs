@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::ConfigFile;
 use super::output::{self, time};
 use crate::failure::Failure;
-use crate::wiring::open_store;
+use crate::wiring::{Purpose, open_store};
 
 /// API keys.
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ impl Keys {
         match self.verb {
             Verb::Create(create) => create.run().await,
             Verb::List { file, json } => {
-                let keys = open_store(&file.load()?, false)?.keys().await?;
+                let keys = open_store(&file.load()?, Purpose::Look)?.keys().await?;
                 if json {
                     let keys: Vec<_> = keys
                         .iter()
@@ -114,7 +114,7 @@ impl Create {
         if self.expires_at.is_some_and(|end| end <= now) {
             return Err(Failure::usage("--expires-at has passed already"));
         }
-        let store = open_store(&self.file.load()?, false)?;
+        let store = open_store(&self.file.load()?, Purpose::Add)?;
         let (key, text) = make_key(
             &SystemClock,
             &Chance::fresh(),
@@ -138,7 +138,7 @@ impl Create {
 }
 
 async fn remove(file: &ConfigFile, wanted: &str) -> Result<(), Failure> {
-    let store = open_store(&file.load()?, false)?;
+    let store = open_store(&file.load()?, Purpose::Look)?;
     let by_id = wanted.parse::<KeyId>().ok();
     let keys = store.keys().await?;
     let key = keys

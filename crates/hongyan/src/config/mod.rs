@@ -35,6 +35,10 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     pub(crate) dispatch: Dispatch,
     pub(crate) log: Log,
+    /// Known, and without keys in this version.
+    retention: Reserved,
+    /// Known, and without keys in this version.
+    telemetry: Reserved,
     /// Accounts that must exist; those of the same name are brought in line at
     /// every start.
     pub(crate) accounts: Vec<DeclaredAccount>,
@@ -42,6 +46,11 @@ pub(crate) struct Config {
     #[serde(skip)]
     base: PathBuf,
 }
+
+/// A section that later versions fill: it may stand in the file, empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reserved {}
 
 /// Why the configuration cannot be used, in one sentence.
 #[derive(Debug, thiserror::Error)]

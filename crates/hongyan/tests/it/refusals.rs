@@ -51,8 +51,9 @@ fn a_garbled_or_lost_key_is_not_replaced() {
     refuses(&serve(dir.path()), &["hongyan.key"]);
     assert_eq!(std::fs::read_to_string(&key).unwrap(), "short");
     std::fs::remove_file(&key).unwrap();
-    // A new key is made, and it does not fit the old database.
-    refuses(&serve(dir.path()), &["key"]);
+    // Another key would not open what the lost one sealed.
+    refuses(&serve(dir.path()), &["hongyan.key", "missing", "backup"]);
+    assert!(!key.exists());
 }
 
 #[test]
@@ -117,4 +118,14 @@ fn a_bad_line_is_named() {
     refuses(&serve(dir.path()), &["line 2", "sqlite:"]);
     let missing = run(hongyan().args(["serve", "--config", "/nowhere/hongyan.toml"]));
     refuses(&missing, &["/nowhere/hongyan.toml"]);
+}
+
+#[test]
+fn looking_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in [["doctor", "--json"], ["keys", "list"]] {
+        let looked = run(hongyan().args(command).current_dir(dir.path()));
+        assert_eq!(looked.status.code(), Some(1));
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

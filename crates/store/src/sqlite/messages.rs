@@ -1,13 +1,14 @@
 //! Taking messages in, looking at them, and changing their course by hand.
 
 use async_trait::async_trait;
-use hongyan_domain::delivery::Delivery;
+use hongyan_domain::delivery::{Delivery, OutcomeKind};
 use hongyan_domain::message::{Message, State};
 use hongyan_domain::port::{
     Accepted, Cancellation, MessageFilter, MessageStore, NewBatch, Page, Requeue, StoreError,
     StoredResponse,
 };
 use hongyan_domain::{KeyId, MessageId};
+use hongyan_wechat::{ErrClass, ErrCode};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -186,8 +187,9 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
     let due_at = millis(message.first_due_at());
     db.prepare_cached(
         "-- messages.queue\n\
-         INSERT INTO work (seq, account, band, due_at, lease_token, attempts, attempt_count) \
-         VALUES (?1, ?2, ?3, ?4, 0, 0, 0)",
+         INSERT INTO work (seq, account, band, due_at, lease_token, attempts, attempt_count, \
+            expires_at) \
+         VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5)",
     )?
     .execute(params![
         seq,
@@ -195,6 +197,7 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
         message.priority.band(),
         // Its end is noticed when it comes, not when it would have been sent.
         expires_at.map_or(due_at, |end| end.min(due_at)),
+        expires_at,
     ])?;
     term::enter(db, seq, Field::OpenId, message.to.as_str())?;
     if let Some(reference) = &message.reference {
@@ -246,6 +249,7 @@ fn standing(db: &Connection, id: MessageId) -> Outcome<Option<Standing>> {
             "-- messages.standing\n\
              SELECT m.seq, m.account, m.priority, o.state, \
                 coalesce(w.claimed_at, w.interrupted_at, w.first_uncertain_at) IS NOT NULL \
+                OR coalesce(w.doubted, 0) \
              FROM message m JOIN account a ON a.id = m.account \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
              WHERE m.id = ?1",
@@ -312,19 +316,42 @@ fn requeue(db: &Connection, id: MessageId, at: i64, now: i64) -> Outcome<Requeue
         Some(_) => {}
     }
     db.prepare_cached(
-        "-- messages.requeue\n\
-         INSERT INTO work (seq, account, band, due_at, lease_token, attempts, attempt_count, \
-            last_errcode) \
-         SELECT seq, ?2, ?3, ?4, lease_token, 0, attempt_count, last_errcode \
-         FROM outcome WHERE seq = ?1",
-    )?
-    .execute(params![seq, account, band, now])?;
-    db.prepare_cached("-- messages.reopen\nDELETE FROM outcome WHERE seq = ?1")?
-        .execute([seq])?;
-    db.prepare_cached(
         "-- messages.lift_expiry\n\
          UPDATE message SET expires_at = NULL WHERE seq = ?1 AND expires_at <= ?2",
     )?
     .execute(params![seq, at])?;
+    let doubted = may_have_gone_out(db, seq)?;
+    db.prepare_cached(
+        "-- messages.requeue\n\
+         INSERT INTO work (seq, account, band, due_at, lease_token, attempts, attempt_count, \
+            last_errcode, doubted, expires_at) \
+         SELECT o.seq, ?2, ?3, ?4, o.lease_token, 0, o.attempt_count, o.last_errcode, ?5, \
+            m.expires_at \
+         FROM outcome o JOIN message m ON m.seq = o.seq WHERE o.seq = ?1",
+    )?
+    .execute(params![seq, account, band, now, doubted])?;
+    db.prepare_cached("-- messages.reopen\nDELETE FROM outcome WHERE seq = ?1")?
+        .execute([seq])?;
     Ok(Requeue::Queued)
+}
+
+/// Whether one of a message's attempts may have taken effect.
+fn may_have_gone_out(db: &Connection, seq: i64) -> Outcome<bool> {
+    let mut attempts = db
+        .prepare_cached("-- messages.doubt\nSELECT outcome, errcode FROM attempt WHERE seq = ?1")?;
+    let mut rows = attempts.query([seq])?;
+    while let Some(row) = rows.next()? {
+        let errcode: Option<i64> = row.get(1)?;
+        let doubtful = match row::outcome_kind(row.get(0)?)? {
+            OutcomeKind::Uncertain | OutcomeKind::Interrupted => true,
+            OutcomeKind::Refused => {
+                errcode.is_some_and(|code| ErrCode(code).class() == ErrClass::Busy)
+            }
+            OutcomeKind::Accepted | OutcomeKind::NotSent => false,
+        };
+        if doubtful {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hongyan_domain::clock::{after, from_millisecond};
 use hongyan_domain::delivery::{Claimed, History, Lease, Settlement};
-use hongyan_domain::message::Priority;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
 use hongyan_domain::{AccountId, MessageId};
 use jiff::Timestamp;
@@ -50,6 +50,17 @@ impl QueueStore for SqliteStore {
             .await
     }
 
+    async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError> {
+        let now = millis(self.clock.now());
+        // Mostly there are none, which a reader can tell.
+        let late = self.read(move |db| late(db, limit, now)).await?;
+        if late.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(late.len(), move |db| expire(db, limit, now))
+            .await
+    }
+
     async fn depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
         self.read(depths).await
     }
@@ -63,6 +74,7 @@ struct Work {
     attempts: u32,
     first_uncertain_at: Option<i64>,
     interrupted_at: Option<i64>,
+    doubted: bool,
     message: MessageRow,
 }
 
@@ -82,7 +94,7 @@ fn claim(
         "-- queue.waiting\nSELECT ",
         message_columns!(),
         ", w.due_at, w.seq, w.lease_token, w.attempts, w.first_uncertain_at, \
-            coalesce(w.interrupted_at, w.claimed_at) \
+            coalesce(w.interrupted_at, w.claimed_at), w.doubted \
          FROM work w CROSS JOIN message m ON m.seq = w.seq \
          WHERE w.account = ?1 AND w.band = ?2 ORDER BY w.due_at, w.seq LIMIT ?3"
     ))?;
@@ -102,6 +114,7 @@ fn claim(
                 attempts: row.get(MESSAGE_COLUMNS + 3)?,
                 first_uncertain_at: row.get(MESSAGE_COLUMNS + 4)?,
                 interrupted_at: row.get(MESSAGE_COLUMNS + 5)?,
+                doubted: row.get(MESSAGE_COLUMNS + 6)?,
                 message: MessageRow::read(row)?,
             });
         }
@@ -138,9 +151,51 @@ fn understand(work: Work, until: Timestamp) -> Option<Claimed> {
         history: History {
             attempts: work.attempts,
             first_uncertain_at: work.first_uncertain_at.map(from_millisecond),
+            doubted: work.doubted,
         },
         interrupted_at: work.interrupted_at.map(from_millisecond),
     })
+}
+
+/// An open message whose time is over: its row, its id, whether it may have gone
+/// out.
+type Late = (i64, MessageId, bool);
+
+fn late(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<Late>> {
+    let mut late = db.prepare_cached(
+        "-- queue.late\n\
+         SELECT w.seq, m.id, \
+            coalesce(w.claimed_at, w.interrupted_at, w.first_uncertain_at) IS NOT NULL \
+            OR w.doubted \
+         FROM work w JOIN message m ON m.seq = w.seq \
+         WHERE w.expires_at <= ?1 AND (w.claimed_at IS NULL OR w.due_at <= ?1) LIMIT ?2",
+    )?;
+    let mut rows = late.query(params![now, number(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = MessageId::from_bytes(row.get(1)?);
+        found.push((row.get(0)?, id, row.get(2)?));
+    }
+    Ok(found)
+}
+
+fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
+    let late = late(db, limit, now)?;
+    let mut finisher = settle::Finisher::prepare(db)?;
+    for (seq, _, may_have_gone_out) in &late {
+        let over = settle::Over {
+            state: if *may_have_gone_out {
+                State::Unknown
+            } else {
+                State::Expired
+            },
+            msgid: None,
+            at: now,
+            attempts: &[],
+        };
+        finisher.finish(*seq, &over)?;
+    }
+    Ok(late.into_iter().map(|(_, id, _)| id).collect())
 }
 
 /// Ends claims under which nothing was sent. What earlier holders may have sent

@@ -110,7 +110,7 @@ pub(super) fn state(code: i64) -> Outcome<State> {
     read(State::ALL, |state| state.code().into(), code, "state")
 }
 
-fn outcome_kind(code: i64) -> Outcome<OutcomeKind> {
+pub(super) fn outcome_kind(code: i64) -> Outcome<OutcomeKind> {
     read(OutcomeKind::ALL, |kind| kind.code().into(), code, "outcome")
 }
 

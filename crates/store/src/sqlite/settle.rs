@@ -82,9 +82,8 @@ impl Settler<'_> {
                 };
                 self.finisher.finish(seq, &over)?;
             }
-            Decision::RetryAt { at: until } | Decision::Park { until } => {
-                wait(self.db, seq, until, settlement)?;
-            }
+            Decision::RetryAt { at: until } => wait(self.db, seq, until, settlement)?,
+            Decision::Park { .. } => wait(self.db, seq, settlement.at, settlement)?,
         }
         Ok(Settled::Written)
     }
@@ -129,10 +128,10 @@ fn wait(db: &Connection, seq: i64, until: Timestamp, settlement: &Settlement) ->
         .prepare_cached(
             "-- settle.wait\n\
              UPDATE work SET \
-                due_at = (SELECT min(?2, coalesce(expires_at, ?2)) FROM message m \
-                          WHERE m.seq = work.seq), \
+                due_at = min(?2, coalesce(expires_at, ?2)), \
                 claimed_at = NULL, interrupted_at = NULL, attempts = ?3, first_uncertain_at = ?4, \
-                attempt_count = attempt_count + ?5, last_errcode = iif(?5 > 0, ?6, last_errcode) \
+                attempt_count = attempt_count + ?5, last_errcode = iif(?5 > 0, ?6, last_errcode), \
+                doubted = ?7 \
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -145,6 +144,7 @@ fn wait(db: &Connection, seq: i64, until: Timestamp, settlement: &Settlement) ->
                 .attempts
                 .last()
                 .and_then(|attempt| attempt.errcode),
+            settlement.history.doubted,
         ])?;
     expect_one("settle.wait", waiting)
 }

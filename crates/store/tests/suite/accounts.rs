@@ -148,6 +148,8 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
             since: kit.now(),
             errcode: Some(40164),
             reason: "the address is not allowed".to_owned(),
+            errmsg: None,
+            rid: None,
             seen_ip: Some("203.0.113.9".to_owned()),
             next_try_at: Some(later),
         }),

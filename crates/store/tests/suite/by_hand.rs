@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hongyan_domain::clock::after;
-use hongyan_domain::delivery::{Decision, History};
+use hongyan_domain::delivery::{Attempt, Decision, History, Outcome};
 use hongyan_domain::message::{State, Status};
 use hongyan_domain::port::{Cancellation, Requeue, Settled, Store};
 
@@ -14,8 +14,9 @@ cases! {
     taking_back_and_claiming_exclude_each_other,
     what_failed_is_queued_again,
     what_is_not_over_or_went_out_is_not_queued_again,
-    queueing_again_forgets_the_history,
+    queueing_again_begins_a_new_history,
     queueing_again_lifts_an_end_that_has_passed,
+    queueing_again_keeps_the_doubt,
     nobody_knows_strangers,
 }
 
@@ -69,6 +70,7 @@ async fn a_message_that_may_be_sent_is_not_taken_back(store: &dyn Store, kit: &K
     wait.history = History {
         attempts: 1,
         first_uncertain_at: Some(claimed.message.created_at),
+        doubted: false,
     };
     store.settle(vec![wait]).await.unwrap();
     assert_eq!(
@@ -169,7 +171,7 @@ async fn what_is_not_over_or_went_out_is_not_queued_again(store: &dyn Store, kit
     }
 }
 
-async fn queueing_again_forgets_the_history(store: &dyn Store, kit: &Kit) {
+async fn queueing_again_begins_a_new_history(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     let id = kit.queue(store, account).await;
     let claimed = kit.claim_one(store, account).await;
@@ -177,14 +179,16 @@ async fn queueing_again_forgets_the_history(store: &dyn Store, kit: &Kit) {
     end.history = History {
         attempts: 7,
         first_uncertain_at: Some(kit.now()),
+        doubted: false,
     };
     store.settle(vec![end]).await.unwrap();
     store.requeue(id, kit.now()).await.unwrap();
     let again = kit.claim_one(store, account).await;
-    assert_eq!(
-        (again.history, again.interrupted_at),
-        (History::default(), None)
-    );
+    let begun = History {
+        doubted: true,
+        ..History::default()
+    };
+    assert_eq!((again.history, again.interrupted_at), (begun, None));
 }
 
 async fn queueing_again_lifts_an_end_that_has_passed(store: &dyn Store, kit: &Kit) {
@@ -214,4 +218,38 @@ async fn nobody_knows_strangers(store: &dyn Store, kit: &Kit) {
         store.requeue(id, kit.now()).await.unwrap(),
         Requeue::Missing
     );
+}
+
+async fn queueing_again_keeps_the_doubt(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let lost = Outcome::Uncertain {
+        reason: "time-out".to_owned(),
+    };
+    for (attempt, doubted) in [
+        (Attempt::new(kit.now(), &lost, Duration::ZERO), true),
+        (kit.refused(-1), true),
+        (kit.refused(43004), false),
+    ] {
+        let id = kit.queue(store, account).await;
+        let claimed = kit.claim_one(store, account).await;
+        let end = kit.settlement(&claimed, vec![attempt], over(State::Unknown));
+        store.settle(vec![end]).await.unwrap();
+        let queued = store.requeue(id, kit.now()).await.unwrap();
+        assert_eq!(queued, Requeue::Queued);
+        let canceled = store.cancel(id, kit.now()).await.unwrap();
+        if doubted {
+            assert_eq!(canceled, Cancellation::BeingSent);
+            let again = kit.claim_one(store, account).await;
+            assert!(again.history.doubted);
+            let mut wait = kit.settlement(&again, Vec::new(), Decision::RetryAt { at: kit.now() });
+            wait.history = again.history;
+            store.settle(vec![wait]).await.unwrap();
+            let third = kit.claim_one(store, account).await;
+            assert!(third.history.doubted, "forgotten by waiting");
+            let end = kit.settlement(&third, Vec::new(), over(State::Accepted));
+            store.settle(vec![end]).await.unwrap();
+        } else {
+            assert_eq!(canceled, Cancellation::Canceled);
+        }
+    }
 }

@@ -120,6 +120,7 @@ async fn count_as_interrupted_once(store: &dyn Store, kit: &Kit) {
     settlement.history = History {
         attempts: 1,
         first_uncertain_at: second.interrupted_at,
+        doubted: false,
     };
     store.settle(vec![settlement]).await.unwrap();
     kit.advance(1);
@@ -129,7 +130,8 @@ async fn count_as_interrupted_once(store: &dyn Store, kit: &Kit) {
         third.history,
         History {
             attempts: 1,
-            first_uncertain_at: Some(begin)
+            first_uncertain_at: Some(begin),
+            doubted: false,
         }
     );
 }

@@ -16,6 +16,7 @@ cases! {
     waits_for_send_at,
     comes_early_when_the_end_is_before_the_beginning,
     tells_how_full_it_is,
+    ends_what_is_too_late_and_not_held,
 }
 
 async fn hands_out_what_is_due(store: &dyn Store, kit: &Kit) {
@@ -198,4 +199,34 @@ async fn tells_how_full_it_is(store: &dyn Store, kit: &Kit) {
             depth(other, Priority::High, 1, later)
         ]
     );
+}
+
+async fn ends_what_is_too_late_and_not_held(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let end = after(kit.now(), Duration::from_secs(10));
+    let mut brief = Vec::new();
+    for _ in 0..3 {
+        brief.push(
+            kit.queue_with(store, account, |message| message.expires_at = Some(end))
+                .await,
+        );
+    }
+    let endless = kit.queue(store, account).await;
+    let batch = store.claim(account, 1, LEASE).await.unwrap();
+    let [held] = &batch.claimed[..] else {
+        panic!("{batch:?}")
+    };
+    assert!(store.expire(10).await.unwrap().is_empty(), "too early");
+    kit.advance(10);
+    assert_eq!(store.expire(1).await.unwrap().len(), 1);
+    let rest = store.expire(10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert!(!rest.contains(&held.message.id) && !rest.contains(&endless));
+    assert_eq!(kit.delivery(store, rest[0]).await.state, State::Expired);
+    // Its holder died and may have sent it.
+    kit.clock.advance(LEASE);
+    assert_eq!(store.expire(10).await.unwrap(), [held.message.id]);
+    let lost = kit.delivery(store, held.message.id).await;
+    assert_eq!(lost.state, State::Unknown);
+    assert_eq!(kit.delivery(store, endless).await.state, State::Open);
 }

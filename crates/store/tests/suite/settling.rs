@@ -82,6 +82,7 @@ async fn puts_off_to_the_next_attempt(store: &dyn Store, kit: &Kit) {
     settlement.history = History {
         attempts: 3,
         first_uncertain_at: Some(began),
+        doubted: false,
     };
     assert_eq!(
         store.settle(vec![settlement.clone()]).await.unwrap(),
@@ -120,7 +121,8 @@ async fn parks(store: &dyn Store, kit: &Kit) {
     let delivery = kit.delivery(store, id).await;
     assert_eq!(
         (delivery.due_at, delivery.last_errcode),
-        (Some(until), Some(45009))
+        (Some(kit.now()), Some(45009)),
+        "it is the account that waits"
     );
     assert_eq!(delivery.state, State::Open);
 }

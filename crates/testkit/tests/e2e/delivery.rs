@@ -174,7 +174,7 @@ async fn an_exhausted_day_parks_the_account_until_beijing_midnight() {
     assert_eq!(account.health.status, hongyan_api::HealthStatus::Parked);
     assert_eq!(
         account.health.until.unwrap().to_string(),
-        "2026-11-21T16:00:00Z"
+        "2026-11-21T16:01:00Z"
     );
     let waiting = app
         .client
@@ -363,4 +363,85 @@ async fn the_same_words_to_many_arrive_once_each() {
     assert_eq!(app.pump().await, 300);
     assert_eq!(app.delivered(), 300);
     assert_eq!(app.calls(SEND), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_was_parked_goes_on_when_its_check_finds_allowance() {
+    let app = TestApp::start().await;
+    app.sandbox.set_quota(&app.oa, SEND, 0).unwrap();
+    let id = app.send(&app.message()).await;
+    app.pump().await;
+    assert!(app.get(&id).await.waiting.is_some());
+    app.sandbox.set_quota(&app.oa, SEND, 10).unwrap();
+    app.client.check_account("oa").await.unwrap();
+    app.pump().await;
+    assert_eq!(app.get(&id).await.status, Status::Accepted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minute_limit_stops_the_account_and_fails_nothing() {
+    let app = TestApp::start().await;
+    let change = hongyan_api::ChangeAccount {
+        max_in_flight: Some(Some(4)),
+        ..Default::default()
+    };
+    app.client.change_account("oa", &change).await.unwrap();
+    app.fault(json!({"path": SEND, "effect": {"errcode": 45011}}));
+    let messages = (0..50).map(|_| app.message()).collect();
+    app.client
+        .send_batch(&hongyan_api::MessageBatch { messages }, None)
+        .await
+        .unwrap();
+    for minute in 1..=30 {
+        app.pump().await;
+        assert!(
+            app.calls(SEND) <= 4 * minute,
+            "{} calls in {minute} minutes",
+            app.calls(SEND)
+        );
+        app.advance(Duration::from_secs(75));
+    }
+    app.sandbox.clear_faults();
+    for _ in 0..20 {
+        app.pump().await;
+        app.advance(Duration::from_secs(75));
+    }
+    assert_eq!(app.delivered(), 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_message_expires_all_the_same() {
+    let app = TestApp::start().await;
+    app.sandbox.set_quota(&app.oa, SEND, 0).unwrap();
+    app.send_and_pump(&app.message()).await;
+    let mut brief = app.message();
+    brief.expires_at = Some("2026-11-21T04:10:00Z".parse().unwrap());
+    let id = app.send(&brief).await;
+    app.pump().await;
+    assert_eq!(app.get(&id).await.status, Status::Queued);
+    app.advance(Duration::from_secs(660));
+    app.pump().await;
+    assert_eq!(app.get(&id).await.status, Status::Expired);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_by_hand_keeps_the_doubt() {
+    let app = TestApp::start().await;
+    let refuse = serde_json::from_value(json!({"duplicate_answer": "refuse"})).unwrap();
+    app.sandbox.update_account(&app.oa, refuse).unwrap();
+    app.fault(json!({"path": SEND, "times": 1, "effect": {"drop": "after"}}));
+    let message = app.send_and_pump(&app.message()).await;
+    app.fault(json!({"path": SEND, "times": 1, "effect": {"errcode": 43004}}));
+    app.advance(Duration::from_secs(5));
+    app.pump().await;
+    assert_eq!(app.get(&message.id).await.status, Status::Unknown);
+    app.client.retry(&message.id).await.unwrap();
+    assert_eq!(
+        app.client.cancel(&message.id).await.unwrap_err().status,
+        Some(409)
+    );
+    app.pump().await;
+    // WeChat says that it has the message: that was the missing answer.
+    assert_eq!(app.get(&message.id).await.status, Status::Accepted);
+    assert_eq!(app.delivered(), 1);
 }

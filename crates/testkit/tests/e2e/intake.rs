@@ -87,6 +87,11 @@ async fn accounts_kinds_and_templates_must_fit() {
     ] {
         let (_, problem) = refused(&app, &body).await;
         assert_eq!(problem["code"], code, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            code != "unknown_template" || detail.contains("(通知)"),
+            "{detail}"
+        );
     }
 }
 
@@ -292,4 +297,56 @@ async fn an_openid_of_nobody_is_wechats_to_refuse() {
     let mut message = app.message();
     message.to = Recipient::openid("oNobodyHereKnowsThisOne00000");
     assert_eq!(app.send_and_pump(&message).await.errcode, Some(40003));
+}
+
+const LIST: &str = "/cgi-bin/template/get_all_private_template";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_come_while_the_list_is_asked_for_wait_for_it() {
+    let app = TestApp::start().await;
+    app.advance(std::time::Duration::from_secs(120));
+    let new = hongyan_sandbox::NewTemplate::new(
+        hongyan_sandbox::MessageKind::Template,
+        "新模板",
+        "内容：{{thing5.DATA}}\n",
+    );
+    let id = app.sandbox.add_template(&app.oa, new).unwrap().template_id;
+    app.fault(json!({"path": LIST, "times": 1, "effect": {"delay_ms": 200}}));
+    let mut message = app.message();
+    message.template_id = Some(id);
+    message.data = Some(data(&[("thing5", "好")]));
+    let before = app.calls(LIST);
+    let mut sends = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (client, message) = (app.client.clone(), message.clone());
+        sends.spawn(async move { client.send(&message, &Default::default()).await });
+    }
+    for sent in sends.join_all().await {
+        sent.unwrap();
+    }
+    assert_eq!(app.calls(LIST), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_had_is_no_fault_of_the_request() {
+    let app = TestApp::start().await;
+    app.advance(std::time::Duration::from_secs(120));
+    app.fault(json!({"path": LIST, "times": 1, "effect": {"http_status": 502}}));
+    let mut message = app.message();
+    message.template_id = Some("unheard-of".to_owned());
+    for _ in 0..2 {
+        let error = app
+            .client
+            .send(&message, &Default::default())
+            .await
+            .unwrap_err();
+        assert_eq!(error.status, Some(503), "{error}");
+    }
+    app.advance(std::time::Duration::from_secs(10));
+    let error = app
+        .client
+        .send(&message, &Default::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.status, Some(422), "{error}");
 }

@@ -244,6 +244,14 @@ async fn an_unreachable_token_endpoint_lets_messages_wait_not_fail() {
     let message = app.get(&id).await;
     assert_eq!(message.status, Status::Queued);
     assert_eq!(message.attempt_count, 0);
+    assert!(
+        message.waiting.is_some(),
+        "nobody is told what it waits for"
+    );
+    assert_eq!(
+        app.account("oa").await.health.status,
+        HealthStatus::Unhealthy
+    );
     app.sandbox.clear_faults();
     app.advance(Duration::from_secs(120));
     app.pump().await;

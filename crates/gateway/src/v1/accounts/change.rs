@@ -29,8 +29,10 @@ pub(crate) async fn change(
         .engine()
         .change_account(at.account.id, settings)
         .await?;
+    let engine = at.caller.engine();
     ok(&account::account(
         &changed,
-        at.caller.engine().clock().now(),
+        engine.illness(&changed),
+        engine.clock().now(),
     ))
 }

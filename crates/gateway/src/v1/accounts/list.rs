@@ -24,7 +24,7 @@ pub(crate) async fn list(caller: Caller<CanRead>, mut query: Query) -> Result<Re
         items: found
             .items
             .iter()
-            .map(|found| account::account(found, now))
+            .map(|found| account::account(found, caller.engine().illness(found), now))
             .collect(),
         next_cursor: found.next_cursor,
     })

@@ -15,8 +15,10 @@ use crate::v1::ok;
 )]
 pub(crate) async fn show(at: AtAccount<CanRead>, query: Query) -> Result<Response, Problem> {
     query.done()?;
+    let engine = at.caller.engine();
     ok(&account::account(
         &at.account,
-        at.caller.engine().clock().now(),
+        engine.illness(&at.account),
+        engine.clock().now(),
     ))
 }

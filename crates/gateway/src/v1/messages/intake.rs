@@ -102,11 +102,21 @@ fn problem(rejection: Rejection) -> Problem {
                 format!("账号“{account}”是 {account_kind}，可发送 {can}，不能发送 {kind}"),
             )])
         }
+        // Without the list nobody can say whether the template exists: that is
+        // no fault of the request, and it may be repeated.
+        Rejection::UnknownTemplate {
+            template_id,
+            account,
+            sync_failure: Some(failure),
+            ..
+        } => Problem::from(*failure).preceded_by(&format!(
+            "{account:?} is not known to have a template {template_id}, and its current list cannot be had from WeChat"
+        )),
         Rejection::UnknownTemplate {
             template_id,
             account,
             known,
-            sync_failure,
+            sync_failure: None,
         } => {
             let listed: Vec<_> = known
                 .iter()
@@ -117,25 +127,15 @@ fn problem(rejection: Rejection) -> Problem {
             } else {
                 listed.join(", ")
             };
-            let (how, how_zh) = match sync_failure {
-                None => (
-                    format!(
-                        "WeChat was asked for the list; it may be made new by POST /v1/accounts/{account}/templates/sync"
-                    ),
-                    format!("可用 POST /v1/accounts/{account}/templates/sync 重新同步"),
-                ),
-                Some(failure) => (
-                    format!("WeChat could not be asked for the current list: {failure}"),
-                    format!("无法向微信查询最新列表：{failure}"),
-                ),
-            };
-            let sentence =
-                format!("{account:?} has no template {template_id}; known are: {listed}; {how}");
+            let sync = format!("POST /v1/accounts/{account}/templates/sync");
+            let sentence = format!(
+                "{account:?} has no template {template_id}; known are: {listed}; {sync} makes the list new"
+            );
             Problem::new(Code::UnknownTemplate, sentence.clone()).with_violations(vec![invalid(
                 "/template_id",
                 "unknown_template",
                 sentence,
-                format!("账号“{account}”没有模板 {template_id}；已知模板：{listed}；{how_zh}"),
+                format!("账号“{account}”没有模板 {template_id}；已知模板：{listed}；可用 {sync} 重新同步"),
             )])
         }
         Rejection::Invalid { violations, .. } => Problem::invalid(violations),

@@ -110,9 +110,12 @@ CREATE TABLE work (
     interrupted_at     INTEGER,             -- when the first claim was made that was never settled
     attempts           INTEGER NOT NULL,    -- that count against the limit
     first_uncertain_at INTEGER,
+    doubted            INTEGER NOT NULL DEFAULT 0, -- queued again by hand, may have gone out before
     attempt_count      INTEGER NOT NULL,    -- rows in `attempt`
-    last_errcode       INTEGER
+    last_errcode       INTEGER,
+    expires_at         INTEGER              -- the message's, to find those whose time is over
 ) STRICT;
+CREATE INDEX work_expiry ON work (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX work_due ON work (account, band, due_at);
 CREATE INDEX work_errcode ON work (account, last_errcode) WHERE last_errcode IS NOT NULL;
 
