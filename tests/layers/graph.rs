@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-/// How cargo names crates.io as a source.
-pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// How cargo begins the name of a registry as a source. Another than the public
+/// one would have to be set up in this repository, where it would be seen.
+pub(crate) const REGISTRY: &str = "registry+";
 
 /// The part of `cargo metadata` that the checks need.
 #[derive(Debug, Deserialize)]

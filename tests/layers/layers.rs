@@ -9,7 +9,7 @@
 mod graph;
 mod licence;
 
-use graph::{CRATES_IO, Graph, Package};
+use graph::{Graph, Package, REGISTRY};
 
 /// A crate of ours and those of ours it may use when it runs. Tests may set
 /// their stage with any crate, so development dependencies are free.
@@ -252,14 +252,14 @@ fn sources(graph: &Graph) -> Vec<String> {
         .packages
         .iter()
         .filter_map(|package| match package.source.as_deref() {
-            Some(CRATES_IO) => None,
+            Some(source) if source.starts_with(REGISTRY) => None,
             None if graph.is_ours(&package.name) => None,
             None => Some(format!(
                 "{} comes from a path outside the workspace",
                 package.name
             )),
             Some(other) => Some(format!(
-                "{} comes from {other}, not from crates.io",
+                "{} comes from {other}, not from the package registry",
                 package.name
             )),
         })
@@ -391,7 +391,7 @@ mod on_a_bad_workspace {
         );
         assert_eq!(
             sources(&graph()),
-            ["rusqlite comes from git+ssh://example.org/fork, not from crates.io"]
+            ["rusqlite comes from git+ssh://example.org/fork, not from the package registry"]
         );
     }
 }
