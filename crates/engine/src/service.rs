@@ -70,7 +70,7 @@ impl Engine {
         let mut rounds = 0_u32;
         loop {
             self.expire_late().await;
-            if rounds % FORGET_EVERY == 0 {
+            if rounds.is_multiple_of(FORGET_EVERY) {
                 self.forget_old_responses().await;
             }
             rounds = rounds.wrapping_add(1);
