@@ -38,10 +38,10 @@ struct List {
     #[arg(long, value_parser = parse_word::<Status>)]
     status: Option<Status>,
     /// Only this recipient
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     openid: Option<String>,
     /// Only this reference
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reference: Option<String>,
     /// Only messages whose last attempt ended in this code
     #[arg(long, allow_negative_numbers = true)]

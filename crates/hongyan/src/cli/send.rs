@@ -23,10 +23,10 @@ pub(super) struct Send {
     #[arg(long, value_parser = word::<Kind>)]
     kind: Kind,
     /// The recipient's openid at the account
-    #[arg(long, value_name = "OPENID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "OPENID")]
     to: String,
     /// The template's id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
     template: String,
     /// A slot's value; repeat it for every slot. KEY=VALUE, or KEY=VALUE#RRGGBB is not split: use --color
     #[arg(long = "data", value_name = "KEY=VALUE", value_parser = pair)]
@@ -44,7 +44,7 @@ pub(super) struct Send {
     #[arg(long, value_name = "PATH", requires = "miniprogram")]
     pagepath: Option<String>,
     /// Page of the mini program (subscribe)
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     page: Option<String>,
     /// Not before this time, such as 2026-11-20T10:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -62,10 +62,10 @@ pub(super) struct Send {
     #[arg(long, value_parser = word::<OnUnknown>)]
     on_unknown: Option<OnUnknown>,
     /// Your own word for it, to search by
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reference: Option<String>,
     /// Makes a repeat of this command harmless for 24 hours
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, allow_hyphen_values = true, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Wait for WeChat's answer, at most so many seconds
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]

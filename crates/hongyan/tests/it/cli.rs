@@ -174,3 +174,14 @@ fn sandbox_url(mut sandbox: Running) -> (Running, String) {
         .to_owned();
     (sandbox, url)
 }
+
+#[test]
+fn a_template_id_may_begin_with_a_hyphen() {
+    let sent = run(hongyan()
+        .args(["send", "--account", "a", "--kind", "template", "--to", "o"])
+        .args(["--template", "-abc", "--data", "thing1=x"])
+        .env("HONGYAN_URL", "http://127.0.0.1:9")
+        .env("HONGYAN_API_KEY", "k"));
+    // Nobody answers there; but it was understood.
+    assert_eq!(sent.status.code(), Some(1), "{}", stderr(&sent));
+}
