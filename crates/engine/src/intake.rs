@@ -232,19 +232,21 @@ impl Engine {
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted, StoreError> {
         let messages: Vec<Message> = prepared.into_iter().map(|p| p.message).collect();
-        let mut accounts: Vec<_> = messages.iter().map(|message| message.account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        let accepted = self
-            .store
-            .accept(NewBatch {
-                messages,
-                idempotency,
-            })
-            .await?;
+        let mut due: Vec<_> = messages
+            .iter()
+            .map(|message| (message.account, message.first_due_at()))
+            .collect();
+        due.sort_unstable();
+        due.dedup_by_key(|(account, _)| *account);
+        let batch = NewBatch {
+            messages,
+            idempotency,
+        };
+        let accepted = self.store.accept(batch).await?;
         if accepted == Accepted::Stored {
-            for account in accounts {
-                self.dispatcher.wake_account(account);
+            let now = self.clock.now();
+            for (account, at) in due {
+                self.dispatcher.wake_account_at(account, at, now);
             }
         }
         Ok(accepted)

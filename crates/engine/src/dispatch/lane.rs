@@ -67,6 +67,11 @@ impl Lane {
         self.hinted.store(true, Ordering::SeqCst);
     }
 
+    pub(crate) fn look_by(&self, at: Timestamp) {
+        self.look_at
+            .fetch_min(at.as_millisecond(), Ordering::SeqCst);
+    }
+
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.hinted.load(Ordering::SeqCst)
             || self.look_at.load(Ordering::SeqCst) <= now.as_millisecond()

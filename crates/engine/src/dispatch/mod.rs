@@ -64,6 +64,8 @@ const GATHER: Duration = Duration::from_millis(2);
 #[derive(Default)]
 struct Round {
     taken: Vec<(Arc<Account>, Arc<Lane>, Vec<Claimed>)>,
+    /// Whether storage was asked at all.
+    looked: bool,
     /// Whether some lane has more than could be claimed.
     more: bool,
     /// When to look again at the latest.
@@ -97,6 +99,16 @@ impl Dispatcher {
     fn lane(&self, id: AccountId) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(id).or_default())
+    }
+
+    /// Something of this account becomes due at `at`.
+    pub(crate) fn wake_account_at(&self, id: AccountId, at: Timestamp, now: Timestamp) {
+        if at <= now {
+            self.wake_account(id);
+        } else {
+            // No need to wake anybody now: the poll comes by before long.
+            self.lane(id).look_by(at);
+        }
     }
 
     /// Something of this account may be due.
@@ -156,6 +168,7 @@ impl Engine {
                 continue;
             }
             lane.looked();
+            round.looked = true;
             match self.store.claim(account.id, permits, settings.lease).await {
                 Ok(batch) => {
                     let more = batch.claimed.len() == permits;
@@ -194,7 +207,7 @@ impl Engine {
             let round = self.claim_due().await;
             let pause = if round.more {
                 Pause::None
-            } else if !round.taken.is_empty() {
+            } else if round.looked {
                 Pause::Gather
             } else {
                 let left = round.look_again_at.as_millisecond() - self.clock.now().as_millisecond();
