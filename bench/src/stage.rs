@@ -58,10 +58,11 @@ impl Stage {
         dir: &Path,
         max_in_flight: u32,
     ) -> Result<Self, Failure> {
-        let dir = TempDir::with_prefix_in("hongyan-bench-", dir).map_err(system(format!(
-            "cannot make a directory in {}",
-            dir.display()
-        )))?;
+        let told = format!("cannot make a directory in {}", dir.display());
+        // The programs run inside it, where a relative path means another place.
+        let dir = std::fs::canonicalize(dir)
+            .and_then(|dir| TempDir::with_prefix_in("hongyan-bench-", dir))
+            .map_err(system(told))?;
         let arguments = ["--listen", "127.0.0.1:0"];
         let probe = "/sandbox/v1/stats";
         let sandbox = Server::start(&binary, "sandbox", &arguments, probe, dir.path()).await?;
