@@ -85,6 +85,12 @@ timed_id!(
     KeyId,
     "key"
 );
+timed_id!(
+    /// A node: one run of the gateway. A restart makes it another node, so that
+    /// nobody takes it for the holder of what the former run held.
+    NodeId,
+    "node"
+);
 
 /// An account's number in storage. People and programs use its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

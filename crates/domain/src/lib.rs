@@ -20,4 +20,4 @@ pub mod retry;
 pub mod spelling;
 pub mod template;
 
-pub use ids::{AccountId, KeyId, MessageId};
+pub use ids::{AccountId, KeyId, MessageId, NodeId};

@@ -70,10 +70,11 @@ impl Engine {
             self.credentials.forget(id);
             self.store.drop_credential(id).await?;
         }
-        let state = AccountState::default();
-        if account.state != state {
-            self.store.set_account_state(id, &state).await?;
-            account.state = state;
+        if account.state.parked.take().is_some() {
+            self.store.set_parked(id, None).await?;
+        }
+        if account.state.illness.take().is_some() {
+            self.store.set_illness(id, None).await?;
         }
         let account = self.registry.put(account);
         self.credentials.forgive(id).await;
@@ -213,12 +214,24 @@ impl Engine {
         change: impl FnOnce(&mut Account),
     ) -> Option<Arc<Account>> {
         // Memory first: the health must count even while storage fails.
+        let mut before = AccountState::default();
         let changed = self.registry.update(id, |account| {
-            let before = account.state.clone();
+            before = account.state.clone();
             change(account);
             account.state != before
         })?;
-        if let Err(error) = self.store.set_account_state(id, &changed.state).await {
+        let state = &changed.state;
+        // Each by itself: another node may have learned the other at this moment.
+        let stored = async {
+            if state.parked != before.parked {
+                self.store.set_parked(id, state.parked.as_ref()).await?;
+            }
+            if state.illness != before.illness {
+                self.store.set_illness(id, state.illness.as_ref()).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = stored.await {
             tracing::warn!(account = %changed.name(), %error, "the account's health could not be stored");
         }
         Some(changed)

@@ -2,17 +2,19 @@
 //!
 //! Readers take the current token from memory without waiting. It is renewed in
 //! the background before it ends, dropped only if it is the very token that
-//! failed, and asked for once however many sends need it.
+//! failed, and asked for once however many sends need it, on however many nodes:
+//! who asks WeChat holds a lease in storage, and the others take what it stored.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, Illness, TokenMode};
 use hongyan_domain::clock::{Clock, after, beijing_day, next_beijing_midnight};
-use hongyan_domain::port::{Store, StoreError};
+use hongyan_domain::port::{CredentialLease, Store, StoreError, StoredCredential};
+use hongyan_domain::{AccountId, NodeId};
 use hongyan_wechat::{AccessToken, ApiError, CallError, ErrClass, ErrCode, api};
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -34,6 +36,18 @@ const FORCE_INTERVAL: Duration = Duration::from_secs(31);
 /// has entered it in the allow-list meanwhile; the pause doubles up to the cap.
 const ILLNESS_FIRST_PAUSE: Duration = Duration::from_secs(60);
 const ILLNESS_LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+
+/// How long a node may take to ask, beyond the time two calls may take: then
+/// another node asks.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// How often a node that waits for another's token looks for it, and how long.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_FOR: Duration = Duration::from_secs(5);
+
+/// A token that WeChat refuses so long before its end was not renewed by WeChat
+/// itself: clocks and WeChat's own overlap allowed for.
+const EARLY: Duration = Duration::from_secs(10 * 60);
 
 /// After a failure that says nothing about the account.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -91,11 +105,17 @@ pub struct CredentialSettings {
     /// some twenty; WeChat allows 2,000 classic ones to a new account, 200 to a
     /// test account, and 500,000 stable ones.
     pub daily_budget: u32,
+    /// How long one call to WeChat may take; the transport is built with the
+    /// same figure.
+    pub request_timeout: Duration,
 }
 
 impl Default for CredentialSettings {
     fn default() -> Self {
-        Self { daily_budget: 500 }
+        Self {
+            daily_budget: 500,
+            request_timeout: Duration::from_secs(10),
+        }
     }
 }
 
@@ -103,6 +123,8 @@ impl Default for CredentialSettings {
 struct Slot {
     /// What readers see. Never locked.
     current: ArcSwapOption<Credential>,
+    /// The highest generation seen in storage.
+    generation: AtomicI64,
     /// Why there is none, while WeChat cannot be asked.
     outage: ArcSwapOption<Illness>,
     /// Held by the one who asks WeChat.
@@ -110,6 +132,18 @@ struct Slot {
 }
 
 impl Slot {
+    /// Takes a stored token into memory.
+    fn adopt(&self, stored: StoredCredential) -> Arc<Credential> {
+        self.generation.store(stored.generation, Ordering::SeqCst);
+        let credential = Arc::new(Credential {
+            token: stored.token,
+            expires_at: stored.expires_at,
+            generation: stored.generation,
+        });
+        self.current.store(Some(Arc::clone(&credential)));
+        credential
+    }
+
     fn note_outage(&self, now: Timestamp, reason: &str, retry_at: Timestamp) {
         let since = self
             .outage
@@ -132,18 +166,35 @@ impl Slot {
 struct Asking {
     /// Whether storage was read.
     loaded: bool,
-    /// The highest generation known, of a token in use or dropped.
-    generation: i64,
     /// A token that WeChat refused; getting it again is no success.
-    failed: Option<AccessToken>,
+    failed: Option<Failed>,
     last_forced_at: Option<Timestamp>,
     /// Failures in a row.
     failures: u32,
     retry_at: Option<(Timestamp, String)>,
 }
 
+/// A token that WeChat refused.
+#[derive(Debug)]
+struct Failed {
+    token: AccessToken,
+    /// Until when it should have worked.
+    expires_at: Timestamp,
+    /// Whether it was counted as made useless by somebody else.
+    counted: bool,
+}
+
+impl Asking {
+    fn is_failed(&self, token: &AccessToken) -> bool {
+        self.failed
+            .as_ref()
+            .is_some_and(|failed| failed.token == *token)
+    }
+}
+
 /// The credentials of all accounts on this node.
 pub(crate) struct Credentials {
+    node: NodeId,
     store: Arc<dyn Store>,
     wechat: WechatClient,
     clock: Arc<dyn Clock>,
@@ -154,12 +205,14 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     pub(crate) fn new(
+        node: NodeId,
         store: Arc<dyn Store>,
         wechat: WechatClient,
         clock: Arc<dyn Clock>,
         settings: CredentialSettings,
     ) -> Self {
         Self {
+            node,
             store,
             wechat,
             clock,
@@ -236,15 +289,21 @@ impl Credentials {
     ) -> (Result<Arc<Credential>, CredentialError>, Option<Health>) {
         let slot = self.slot(account.id);
         let mut asking = slot.asking.lock().await;
-        if let Some(current) = slot.current.load_full()
-            && current.generation > failed.generation
+        if let Some(current) = self.current(account.id)
             && current.token != failed.token
         {
             return (Ok(current), None);
         }
         slot.current.store(None);
-        asking.failed = Some(failed.token.clone());
-        self.ask(account, &slot, &mut asking).await
+        if !asking.is_failed(&failed.token) {
+            asking.failed = Some(Failed {
+                token: failed.token.clone(),
+                expires_at: failed.expires_at,
+                counted: false,
+            });
+        }
+        self.ask(account, &slot, &mut asking, Urgency::Missing)
+            .await
     }
 
     /// A token that has not ended: the one in memory, the one in storage, or a
@@ -266,7 +325,8 @@ impl Credentials {
             Ok(None) => {}
             Err(error) => return (Err(error.into()), None),
         }
-        self.ask(account, &slot, &mut asking).await
+        self.ask(account, &slot, &mut asking, Urgency::Missing)
+            .await
     }
 
     /// Renews a token that is about to end, or obtains the first one. Called
@@ -294,13 +354,47 @@ impl Credentials {
         {
             return Some(Health::Well);
         }
-        let (result, health) = self.ask(account, &slot, &mut asking).await;
+        let urgency = match self.current(account.id) {
+            Some(_) => Urgency::Renewal { ahead },
+            None => Urgency::Missing,
+        };
+        let (result, health) = self.ask(account, &slot, &mut asking, urgency).await;
         if let Err(CredentialError::Unavailable { reason, retry_at }) = result
             && retry_at > now
         {
             tracing::warn!(account = %account.name(), %reason, "access token not renewed, asking again later");
         }
         health
+    }
+
+    /// Whether storage has a newer generation than this node has seen.
+    pub(crate) fn is_behind(&self, id: AccountId, generation: i64) -> bool {
+        self.slot(id).generation.load(Ordering::SeqCst) < generation
+    }
+
+    /// Takes the token that another node stored, or forgets the one it dropped.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub(crate) async fn follow(&self, id: AccountId, generation: i64) -> Result<(), StoreError> {
+        let slot = self.slot(id);
+        // Whoever holds it is asking, and looks into storage itself.
+        let Ok(asking) = slot.asking.try_lock() else {
+            return Ok(());
+        };
+        match self.store.credential(id).await? {
+            Some(stored) => {
+                slot.generation.store(stored.generation, Ordering::SeqCst);
+                if !asking.is_failed(&stored.token) {
+                    slot.adopt(stored);
+                }
+            }
+            None => {
+                slot.generation.store(generation, Ordering::SeqCst);
+                slot.current.store(None);
+            }
+        }
+        Ok(())
     }
 
     /// Takes the stored token into memory, once.
@@ -318,25 +412,21 @@ impl Credentials {
         let Some(stored) = stored else {
             return Ok(None);
         };
-        asking.generation = stored.generation;
+        slot.generation.store(stored.generation, Ordering::SeqCst);
         if stored.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        let credential = Arc::new(Credential {
-            token: stored.token,
-            expires_at: stored.expires_at,
-            generation: stored.generation,
-        });
-        slot.current.store(Some(Arc::clone(&credential)));
-        Ok(Some(credential))
+        Ok(Some(slot.adopt(stored)))
     }
 
-    /// Asks WeChat. The caller holds the slot's lock: nobody else asks.
+    /// Asks WeChat, or the node that is asking it at this moment. The caller
+    /// holds the slot's lock: nobody else on this node asks.
     async fn ask(
         &self,
         account: &Account,
         slot: &Slot,
         asking: &mut Asking,
+        urgency: Urgency,
     ) -> (Result<Arc<Credential>, CredentialError>, Option<Health>) {
         let now = self.clock.now();
         // A refused account is not asked for again before its time, or before
@@ -357,8 +447,28 @@ impl Credentials {
             let (retry_at, reason) = (*retry_at, reason.clone());
             return (Err(CredentialError::Unavailable { reason, retry_at }), None);
         }
-        match self.ask_until_new(account, asking).await {
-            Ok((token, life)) => self.keep(account, slot, asking, token, life).await,
+        let fence = match self.turn(account, asking, urgency).await {
+            Ok(Turn::Ours { fence }) => fence,
+            Ok(Turn::Stored(stored)) => {
+                asking.failures = 0;
+                slot.outage.store(None);
+                return (Ok(slot.adopt(stored)), Some(Health::Well));
+            }
+            Ok(Turn::Theirs { until }) => {
+                let reason = "another node is asking WeChat for the access token".to_owned();
+                let retry_at = until.min(after(now, LOOK_FOR));
+                return (Err(CredentialError::Unavailable { reason, retry_at }), None);
+            }
+            Err(error) => return (Err(error.into()), None),
+        };
+        let answer = self.ask_until_new(account, asking).await;
+        if answer.is_err()
+            && let Err(error) = self.store.return_credential_lease(account.id, fence).await
+        {
+            tracing::debug!(account = %account.name(), %error, "the lease of the token ends by itself");
+        }
+        match answer {
+            Ok((token, life)) => self.keep(account, slot, asking, fence, token, life).await,
             Err(Failure::Store(error)) => (Err(error.into()), None),
             Err(Failure::Later { reason, retry_at }) => {
                 asking.failures = asking.failures.saturating_add(1);
@@ -372,6 +482,57 @@ impl Credentials {
             }
             Err(Failure::Call(error)) => self.refused(account, slot, asking, &error),
         }
+    }
+
+    /// Whose turn it is to ask WeChat. Where it is another node's and a token is
+    /// missed, waits a while for what that one stores.
+    async fn turn(
+        &self,
+        account: &Account,
+        asking: &Asking,
+        urgency: Urgency,
+    ) -> Result<Turn, StoreError> {
+        let lease = self.settings.request_timeout * 2 + LEASE_MARGIN;
+        let give_up = tokio::time::Instant::now() + LOOK_FOR;
+        loop {
+            let leased = self
+                .store
+                .lease_credential(account.id, self.node, lease)
+                .await?;
+            let until = match leased {
+                CredentialLease::Taken { fence, stored } => {
+                    return match stored {
+                        Some(stored) if self.is_enough(&stored, asking, urgency) => {
+                            self.store
+                                .return_credential_lease(account.id, fence)
+                                .await?;
+                            Ok(Turn::Stored(stored))
+                        }
+                        _ => Ok(Turn::Ours { fence }),
+                    };
+                }
+                CredentialLease::Held { until } => until,
+            };
+            if matches!(urgency, Urgency::Renewal { .. }) || tokio::time::Instant::now() >= give_up
+            {
+                return Ok(Turn::Theirs { until });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Some(stored) = self.store.credential(account.id).await?
+                && self.is_enough(&stored, asking, urgency)
+            {
+                return Ok(Turn::Stored(stored));
+            }
+        }
+    }
+
+    /// Whether a stored token spares us a call.
+    fn is_enough(&self, stored: &StoredCredential, asking: &Asking, urgency: Urgency) -> bool {
+        let ahead = match urgency {
+            Urgency::Missing => Duration::ZERO,
+            Urgency::Renewal { ahead } => ahead,
+        };
+        stored.expires_at > after(self.clock.now(), ahead) && !asking.is_failed(&stored.token)
     }
 
     /// One call, and a forced one where a stable token that failed is all that
@@ -393,8 +554,8 @@ impl Credentials {
             }
             TokenMode::Stable => self.stable(account, false).await?,
         };
-        let is_failed = |token: &AccessToken| asking.failed.as_ref() == Some(token);
-        if !is_failed(&reply.access_token) {
+        if !asking.is_failed(&reply.access_token) {
+            self.note_foreign_refresh(account, asking).await;
             return Ok(with_life(reply));
         }
         let now = self.clock.now();
@@ -408,13 +569,37 @@ impl Credentials {
         self.count(account).await?;
         asking.last_forced_at = Some(now);
         let reply = self.stable(account, true).await?;
-        if is_failed(&reply.access_token) {
+        if asking.is_failed(&reply.access_token) {
             return Err(Failure::Later {
                 reason: "WeChat keeps handing out the access token that it refuses".to_owned(),
                 retry_at: Some(after(now, FORCE_INTERVAL)),
             });
         }
         Ok(with_life(reply))
+    }
+
+    /// WeChat refused a token of ours long before its end, has another one, and
+    /// none of our nodes asked for that: somebody else's program did.
+    async fn note_foreign_refresh(&self, account: &Account, asking: &mut Asking) {
+        let now = self.clock.now();
+        let Some(failed) = &mut asking.failed else {
+            return;
+        };
+        if failed.counted || failed.expires_at <= after(now, EARLY) {
+            return;
+        }
+        failed.counted = true;
+        let times_today = self
+            .store
+            .count_foreign_refresh(account.id, beijing_day(now))
+            .await
+            .map_or(1, |counts| counts.foreign);
+        tracing::warn!(
+            account = %account.name(), appid = %account.settings.appid, times_today,
+            "another program refreshed this account's access token and made ours useless; \
+             let it take the token from GET /v1/accounts/{{account}}/access_token instead, \
+             or use token_mode = \"stable\" in both"
+        );
     }
 
     async fn stable(
@@ -460,6 +645,7 @@ impl Credentials {
         account: &Account,
         slot: &Slot,
         asking: &mut Asking,
+        fence: i64,
         token: AccessToken,
         life: Duration,
     ) -> (Result<Arc<Credential>, CredentialError>, Option<Health>) {
@@ -467,18 +653,18 @@ impl Credentials {
         let expires_at = after(now, life);
         let stored = self
             .store
-            .keep_credential(account.id, &token, now, expires_at, asking.generation)
+            .keep_credential(account.id, fence, &token, now, expires_at)
             .await;
         match stored {
-            Ok(Some(stored)) => asking.generation = stored,
-            // Somebody else stored a newer one: read it at the next need.
+            Ok(Some(generation)) => slot.generation.store(generation, Ordering::SeqCst),
+            // Our turn was over: what the other one obtained since is newer.
             Ok(None) => {
-                asking.loaded = false;
-                asking.generation += 1;
+                let reason = "another node asked WeChat for the access token meanwhile".to_owned();
+                let retry_at = after(now, LOOK_EVERY);
+                return (Err(CredentialError::Unavailable { reason, retry_at }), None);
             }
             // The token works although it could not be kept for a restart.
             Err(error) => {
-                asking.generation += 1;
                 tracing::warn!(account = %account.name(), %error, "access token not stored");
             }
         }
@@ -489,7 +675,7 @@ impl Credentials {
         let credential = Arc::new(Credential {
             token,
             expires_at,
-            generation: asking.generation,
+            generation: slot.generation.load(Ordering::SeqCst),
         });
         slot.current.store(Some(Arc::clone(&credential)));
         tracing::info!(
@@ -585,6 +771,25 @@ fn with_life(issued: api::token::IssuedToken) -> (AccessToken, Duration) {
         issued.access_token,
         Duration::from_secs(issued.expires_in.into()),
     )
+}
+
+/// Why a token is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Urgency {
+    /// There is none.
+    Missing,
+    /// The present one ends within this time.
+    Renewal { ahead: Duration },
+}
+
+/// Whose turn it is to ask WeChat for a token.
+enum Turn {
+    /// Ours, under this fence.
+    Ours { fence: i64 },
+    /// Nobody's: this one will do.
+    Stored(StoredCredential),
+    /// Another node's, until then at most.
+    Theirs { until: Timestamp },
 }
 
 /// Why a call for a token brought none.

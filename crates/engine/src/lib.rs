@@ -16,9 +16,11 @@ pub mod chance;
 mod check;
 mod credentials;
 mod dispatch;
+mod follow;
 mod intake;
 mod keys;
 mod registry;
+mod retention;
 mod service;
 mod templates;
 mod waiters;
@@ -29,13 +31,16 @@ pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
 pub use intake::{Draft, Prepared, Rejection, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use retention::RetentionSettings;
 pub use service::Running;
 pub use templates::{SyncReport, WechatFailure};
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hongyan_domain::NodeId;
 use hongyan_domain::clock::Clock;
 use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::AccessToken;
@@ -43,6 +48,7 @@ use hongyan_wechat::AccessToken;
 use chance::Chance;
 use credentials::Credentials;
 use dispatch::Dispatcher;
+use follow::Seen;
 use keys::KeyCache;
 use registry::Registry;
 use templates::Catalogue;
@@ -55,6 +61,8 @@ pub struct EngineSettings {
     pub dispatch: DispatchSettings,
     /// Access tokens.
     pub credentials: CredentialSettings,
+    /// What is kept, and for how long.
+    pub retention: RetentionSettings,
 }
 
 /// A handle on the engine; clones are the same engine.
@@ -73,6 +81,9 @@ pub struct Inner {
     dispatcher: Dispatcher,
     waiters: Waiters,
     key_cache: KeyCache,
+    seen: Seen,
+    retention: RetentionSettings,
+    stopping: AtomicBool,
 }
 
 impl Deref for Engine {
@@ -106,9 +117,13 @@ impl Engine {
         settings: EngineSettings,
     ) -> Result<Self, StoreError> {
         let registry = Registry::default();
+        // Looked at before the accounts: what changes in between is seen again.
+        let seen = Seen::from(store.revisions().await?);
         registry.replace_all(store.accounts().await?);
+        let node = NodeId::new(clock.now(), chance.ten_bytes());
         let engine = Self(Arc::new(Inner {
             credentials: Credentials::new(
+                node,
                 Arc::clone(&store),
                 wechat.clone(),
                 Arc::clone(&clock),
@@ -118,6 +133,9 @@ impl Engine {
             dispatcher: Dispatcher::new(settings.dispatch),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
+            seen,
+            retention: settings.retention,
+            stopping: AtomicBool::new(false),
             registry,
             store,
             wechat,
@@ -133,11 +151,20 @@ impl Engine {
         &self.clock
     }
 
+    /// Says that the end is near: from now on [`Engine::ready`] says no, and
+    /// everything goes on as before.
+    pub fn announce_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
     /// Whether work can be taken in.
     ///
     /// # Errors
     /// Why not, in a sentence.
     pub async fn ready(&self) -> Result<(), String> {
+        if self.stopping.load(Ordering::SeqCst) {
+            return Err("the gateway is about to stop".to_owned());
+        }
         self.store.ping().await.map_err(|error| error.to_string())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::Engine;
@@ -14,45 +14,61 @@ const CREDENTIAL_PAUSE: Duration = Duration::from_secs(1);
 /// The least pause between two looks at the tokens.
 const NEED_PAUSE: Duration = Duration::from_millis(20);
 
-/// How often late messages are ended; how many such rounds pass between two
-/// looks for old idempotency answers; and how many of either go at a time: small
-/// steps that do not hold up the sending.
+/// How often late messages are ended, and how many go at a time.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
-const FORGET_EVERY: u32 = 10;
 const SWEEP_STEP: usize = 1000;
+
+/// How often what other nodes changed is looked for without a hint.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(700);
+
+/// The pause after storage could not be asked.
+const FOLLOW_AGAIN: Duration = Duration::from_millis(200);
+
+/// How often what is too old is removed.
+const FORGET_PAUSE: Duration = Duration::from_secs(60);
 
 /// The running loops.
 #[must_use = "the loops stop when asked to, not when this is dropped"]
 pub struct Running {
     stop_dispatch: Arc<Notify>,
     dispatcher: JoinHandle<()>,
+    stop_others: watch::Sender<bool>,
     others: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Starts the loops: sending, renewing tokens, sweeping.
+    /// Starts the loops: sending, renewing tokens, following other nodes,
+    /// sweeping, removing what is old.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
+        let (stop_others, stop) = watch::channel(false);
         let others = vec![
-            tokio::spawn(self.clone().look_after_credentials()),
-            tokio::spawn(self.clone().sweep_for_ever()),
+            tokio::spawn(self.clone().look_after_credentials(stop.clone())),
+            tokio::spawn(until(stop.clone(), self.clone().follow_others())),
+            tokio::spawn(until(stop.clone(), self.clone().sweep_for_ever())),
+            tokio::spawn(until(stop, self.clone().forget_for_ever())),
         ];
         Running {
             stop_dispatch,
             dispatcher,
+            stop_others,
             others,
         }
     }
 
-    /// Looks after the tokens once, as the background does all the time: for
-    /// tests.
+    /// Looks after the tokens and at what others changed once, as the background
+    /// does all the time: for tests.
     pub async fn maintain(&self) {
+        if let Err(error) = self.follow().await {
+            tracing::warn!(%error, "what others changed could not be looked at");
+        }
         self.maintain_credentials().await;
     }
 
-    /// Renews tokens every now and then, and at once where one is missed.
-    async fn look_after_credentials(self) {
+    /// Renews tokens every now and then, and at once where one is missed. Ends
+    /// between two looks: a token that was asked for is also kept.
+    async fn look_after_credentials(self, mut stop: watch::Receiver<bool>) {
         loop {
             self.maintain_credentials().await;
             let rest = tokio::time::sleep(CREDENTIAL_PAUSE);
@@ -62,19 +78,38 @@ impl Engine {
                     // Where asking just failed, being missed does not help.
                     tokio::time::sleep(NEED_PAUSE).await;
                 }
+                () = ordered(&mut stop) => return,
+            }
+        }
+    }
+
+    async fn follow_others(self) {
+        loop {
+            let result = tokio::select! {
+                hint = self.store.hint() => self.heed(hint).await,
+                () = tokio::time::sleep(FOLLOW_PAUSE) => self.follow().await,
+            };
+            if let Err(error) = result {
+                tracing::debug!(%error, "what others changed could not be looked at");
+                tokio::time::sleep(FOLLOW_AGAIN).await;
             }
         }
     }
 
     async fn sweep_for_ever(self) {
-        let mut rounds = 0_u32;
         loop {
             self.expire_late().await;
-            if rounds.is_multiple_of(FORGET_EVERY) {
-                self.forget_old_responses().await;
-            }
-            rounds = rounds.wrapping_add(1);
             tokio::time::sleep(SWEEP_PAUSE).await;
+        }
+    }
+
+    async fn forget_for_ever(self) {
+        loop {
+            let removed = self.forget_old().await;
+            if removed > 0 {
+                tracing::info!(messages = removed, "old messages were removed");
+            }
+            tokio::time::sleep(FORGET_PAUSE).await;
         }
     }
 
@@ -97,19 +132,18 @@ impl Engine {
             }
         }
     }
+}
 
-    /// Removes answers that are too old, a step at a time.
-    async fn forget_old_responses(&self) {
-        loop {
-            match self.store.forget_old_responses(SWEEP_STEP).await {
-                Ok(removed) if removed == SWEEP_STEP => tokio::task::yield_now().await,
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "old idempotency answers could not be removed");
-                    return;
-                }
-            }
-        }
+/// Ends when the stop is ordered (or nobody is left to order it).
+async fn ordered(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+/// Runs a loop whose steps may be broken off until the stop.
+async fn until(mut stop: watch::Receiver<bool>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        () = ordered(&mut stop) => {}
     }
 }
 
@@ -120,10 +154,21 @@ impl Running {
     pub async fn stop(self, at_most: Duration) -> bool {
         // A permit is kept for a loop that is not waiting at this moment.
         self.stop_dispatch.notify_one();
-        let done = tokio::time::timeout(at_most, self.dispatcher).await.is_ok();
-        for other in self.others {
-            other.abort();
-        }
-        done
+        let Self {
+            dispatcher,
+            stop_others,
+            others,
+            ..
+        } = self;
+        let all = async {
+            let done = dispatcher.await.is_ok();
+            // Tokens are looked after until the last send is over.
+            let _ = stop_others.send(true);
+            for other in others {
+                let _ = other.await;
+            }
+            done
+        };
+        tokio::time::timeout(at_most, all).await.unwrap_or(false)
     }
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hongyan_domain::account::AccountSettings;
 use hongyan_domain::clock::{Clock, SystemClock};
-use hongyan_domain::port::Store;
+use hongyan_domain::port::{Store, StoreError};
 use hongyan_engine::chance::Chance;
 use hongyan_engine::{CredentialSettings, Engine, EngineSettings};
 use hongyan_gateway::GatewaySettings;
@@ -31,7 +32,7 @@ pub(crate) enum Purpose {
 }
 
 /// The store of a configuration.
-pub(crate) fn open_store(config: &Config, purpose: Purpose) -> Result<SqliteStore, Failure> {
+pub(crate) fn open_store(config: &Config, purpose: Purpose) -> Result<Arc<dyn Store>, Failure> {
     let DatabaseUrl::Sqlite(path) = &config.database.url;
     let (path, key) = (
         config.resolve(path),
@@ -59,7 +60,7 @@ pub(crate) fn open_store(config: &Config, purpose: Purpose) -> Result<SqliteStor
         clock: Arc::new(SystemClock),
         seal,
     };
-    Ok(SqliteStore::open(&path, options)?)
+    Ok(Arc::new(SqliteStore::open(&path, options)?))
 }
 
 /// Whether the file begins as an SQLite database does (SQLite file format, 1.3).
@@ -72,11 +73,14 @@ fn is_database(path: &Path) -> bool {
 /// The engine over a store. Nothing runs yet.
 pub(crate) async fn open_engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, Failure> {
     let transport = HyperTransport::new(config.wechat.transport())?;
+    let dispatch = config.dispatch.settings(&config.wechat);
     let settings = EngineSettings {
-        dispatch: config.dispatch.settings(&config.wechat),
         credentials: CredentialSettings {
             daily_budget: config.wechat.token_budget,
+            request_timeout: dispatch.request_timeout,
         },
+        dispatch,
+        retention: config.retention.settings(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = Client::new(transport, config.wechat.bases());
@@ -89,7 +93,12 @@ async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failur
     for declared in &config.accounts {
         let settings = declared.settings();
         match engine.account(settings.name.as_str()) {
-            None => drop(engine.add_account(settings, None).await?),
+            None => match engine.add_account(settings.clone(), None).await {
+                Ok(_) => {}
+                // Another node that starts at the same time was quicker.
+                Err(StoreError::Taken { .. }) if is_known(engine, &settings).await? => {}
+                Err(error) => return Err(error.into()),
+            },
             Some(known) if known.settings == settings => {}
             Some(known) if known.settings.kind != settings.kind => {
                 return Err(Failure::new(format!(
@@ -101,6 +110,14 @@ async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failur
         }
     }
     Ok(())
+}
+
+/// Whether an account with these settings is there by now.
+async fn is_known(engine: &Engine, settings: &AccountSettings) -> Result<bool, StoreError> {
+    engine.follow().await?;
+    Ok(engine
+        .account(settings.name.as_str())
+        .is_some_and(|known| known.settings == *settings))
 }
 
 /// Takes the address, or says who may be in the way.
@@ -122,12 +139,13 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
 /// A gateway that answers.
 pub(crate) struct Gateway {
     pub(crate) listener: TcpListener,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Engine,
     /// Where it answers on this machine.
     pub(crate) url: String,
     /// Where others reach it.
     pub(crate) public_url: String,
+    unready: Duration,
     drain: Duration,
 }
 
@@ -137,8 +155,8 @@ impl Gateway {
         // The port first: when it is taken, the database stays untouched.
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr()?;
-        let store = Arc::new(open_store(config, Purpose::Gateway)?);
-        let engine = open_engine(config, Arc::clone(&store) as Arc<dyn Store>).await?;
+        let store = open_store(config, Purpose::Gateway)?;
+        let engine = open_engine(config, Arc::clone(&store)).await?;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));
         Ok(Self {
@@ -151,6 +169,7 @@ impl Gateway {
                 .clone()
                 .unwrap_or_else(|| url.clone()),
             url,
+            unready: Duration::from_secs(config.server.unready_s),
             drain: Duration::from_secs(config.server.drain_s),
         })
     }
@@ -162,6 +181,12 @@ impl Gateway {
     ) -> Result<(), Failure> {
         let running = self.engine.start();
         let router = hongyan_gateway::router(self.engine.clone(), GatewaySettings::default());
+        let (engine, unready) = (self.engine.clone(), self.unready);
+        let stop = async move {
+            stop.await;
+            engine.announce_stop();
+            tokio::time::sleep(unready).await;
+        };
         hongyan_gateway::serve(self.listener, router, stop).await?;
         if !running.stop(self.drain).await {
             tracing::warn!(

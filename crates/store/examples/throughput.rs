@@ -224,7 +224,7 @@ async fn drain(store: &Arc<SqliteStore>, account: AccountId, workers: usize) -> 
                 let took = Outcome::Accepted {
                     msgid: Some(MsgId(1)),
                 };
-                let settlements = batch
+                let settlements: Arc<[_]> = batch
                     .claimed
                     .into_iter()
                     .map(|claimed| Settlement {

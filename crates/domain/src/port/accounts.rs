@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::{Idempotency, StoreError};
-use crate::account::{Account, AccountSettings, AccountState};
+use crate::account::{Account, AccountSettings, Illness, Parked};
 use crate::ids::AccountId;
 
 /// The accounts. There are few; all are held in memory by the engine.
@@ -30,10 +30,28 @@ pub trait AccountStore: Send + Sync {
     /// messages. `InUse` while messages of it are open; `Missing`.
     async fn remove_account(&self, id: AccountId) -> Result<(), StoreError>;
 
-    /// Notes what was learned about an account. `Missing`.
-    async fn set_account_state(
-        &self,
-        id: AccountId,
-        state: &AccountState,
-    ) -> Result<(), StoreError>;
+    /// Notes until when an account waits because its allowance is used up.
+    /// `Missing`.
+    async fn set_parked(&self, id: AccountId, parked: Option<&Parked>) -> Result<(), StoreError>;
+
+    /// Notes why an account gets no credential, or that it does. `Missing`.
+    async fn set_illness(&self, id: AccountId, illness: Option<&Illness>)
+    -> Result<(), StoreError>;
+
+    /// What changed lately, cheaply: by account, in order of their numbers. A
+    /// node that finds other figures than before reads anew what it holds in
+    /// memory.
+    async fn revisions(&self) -> Result<Vec<Revision>, StoreError>;
+}
+
+/// Figures that grow when something about an account changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    /// The account.
+    pub account: AccountId,
+    /// Grows with every change of its settings, its state or its templates.
+    pub account_revision: i64,
+    /// The generation of its credential; 0 = never had one. Counted up too when
+    /// the credential is dropped.
+    pub credential: i64,
 }

@@ -149,4 +149,9 @@ pub trait MessageStore: Send + Sync {
     /// Removes idempotency answers older than [`IDEMPOTENCY_LIFE`], at most
     /// `limit` of them; returns how many.
     async fn forget_old_responses(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Removes messages whose sending was over before `before`, with their
+    /// attempts, the oldest first, at most `limit` of them; returns how many.
+    /// Space they took is used again, and given back where the database can.
+    async fn forget_finished(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }

@@ -6,8 +6,13 @@
 //! - When it returns `Ok`, what it wrote survives the loss of power.
 //! - The store's own clock (the database's where several nodes share one)
 //!   decides what is due and when leases end; callers pass durations.
+//! - Where a connection breaks between a commit and its answer, the store finds
+//!   out by itself whether the step took effect, or the step can be repeated
+//!   without harm.
 
 use async_trait::async_trait;
+
+use crate::ids::AccountId;
 
 mod accounts;
 mod credentials;
@@ -16,8 +21,8 @@ mod messages;
 mod queue;
 mod templates;
 
-pub use accounts::AccountStore;
-pub use credentials::{CredentialStore, RefreshCount, StoredCredential};
+pub use accounts::{AccountStore, Revision};
+pub use credentials::{CredentialLease, CredentialStore, RefreshCount, StoredCredential};
 pub use keys::KeyStore;
 pub use messages::{
     Accepted, Cancellation, IDEMPOTENCY_LIFE, Idempotency, MessageFilter, MessageStore, NewBatch,
@@ -34,6 +39,41 @@ pub trait Store:
     /// Whether work can be written down at this moment; cheap enough to be asked
     /// every second.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Waits until another node has done something worth a look. Only a hint:
+    /// none may come, or more than one for the same thing, so whoever listens
+    /// also looks by itself now and then. Never returns where there are no other
+    /// nodes. Dropping the future loses nothing but hints.
+    async fn hint(&self) -> Hint;
+
+    /// How busy the ways to the database are.
+    fn usage(&self) -> Usage;
+
+    /// Lets what is being written end and closes the database. Everything asked
+    /// for later is `Unavailable`.
+    async fn shutdown(&self);
+}
+
+/// What happened on another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// A message of this account became due.
+    Due(AccountId),
+    /// The account, its templates or its credential changed.
+    Changed(AccountId),
+    /// Hints may have been lost: look at everything.
+    Missed,
+}
+
+/// How busy the ways to the database are, at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Connections that are open.
+    pub connections: u32,
+    /// Those of them at work.
+    pub busy: u32,
+    /// Callers who wait for one, or for the writing thread.
+    pub waiting: u32,
 }
 
 /// Why storage could not do what was asked.

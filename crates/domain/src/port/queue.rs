@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,14 +15,15 @@ pub struct Batch {
     /// The messages, the most urgent and then the longest due first.
     pub claimed: Vec<Claimed>,
     /// When the account's next message becomes due that was not handed out
-    /// (by being due, or by its lease's end); `None` = nothing is waiting.
+    /// (by being due, or by its lease's end); `None` = nothing is waiting. Where
+    /// the account's limits held messages back, when it is worth to ask again.
     pub next_due_at: Option<Timestamp>,
 }
 
 /// Whether a settlement counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// It was written.
+    /// It was written, now or before: to settle twice changes nothing.
     Written,
     /// The lease was lost: only the attempts were written.
     LeaseLost,
@@ -48,6 +50,10 @@ pub struct QueueDepth {
 pub trait QueueStore: Send + Sync {
     /// Hands out at most `limit` due messages of an account, by priority and
     /// then by the time they became due, each with a new lease token.
+    ///
+    /// Where several nodes share a store it holds the account to its
+    /// `max_in_flight` and `rate_per_second` for all of them together: fewer
+    /// are handed out then. A store with a single node leaves that to the node.
     async fn claim(
         &self,
         account: AccountId,
@@ -57,12 +63,14 @@ pub trait QueueStore: Send + Sync {
 
     /// Writes down what became of claimed messages. One answer for each
     /// settlement, in order. A settlement whose lease token is no longer the
-    /// message's writes its attempts only.
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+    /// message's writes its attempts only. One that was written before (its
+    /// caller did not learn of it, because the connection broke) is not written
+    /// again.
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed messages back unsent, due at once: the holder says that it
     /// sent nothing, so they do not count as interrupted. What is no longer
-    /// held is passed over.
+    /// held is passed over. The lease token is used up.
     async fn release(&self, held: &[(MessageId, i64)]) -> Result<(), StoreError>;
 
     /// Ends at most `limit` open messages whose time is over and that nobody is

@@ -5,6 +5,7 @@
 //! once, well inside its lease. HTTP and storage overlap: while some messages
 //! are with WeChat, others are claimed and yet others settled in batches.
 
+mod hands;
 mod lane;
 mod sender;
 mod settler;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use crate::Engine;
+use hands::Hands;
 use lane::Lane;
 
 /// How sending works.
@@ -84,6 +86,7 @@ enum Pause {
 pub(crate) struct Dispatcher {
     pub(crate) settings: DispatchSettings,
     lanes: Mutex<HashMap<AccountId, Arc<Lane>>>,
+    hands: Hands,
     wake: Notify,
 }
 
@@ -92,6 +95,7 @@ impl Dispatcher {
         Self {
             settings,
             lanes: Mutex::default(),
+            hands: Hands::default(),
             wake: Notify::new(),
         }
     }
@@ -262,13 +266,28 @@ impl Engine {
         outcomes: mpsc::Sender<Settlement>,
     ) {
         let permit = self.permit(&account, lane);
-        let settlement = self.deliver(&account, claimed).await;
+        let settlement = self.handle(&account, claimed).await;
         drop(permit);
         if let Some(settlement) = settlement
             && outcomes.send(settlement).await.is_err()
         {
             tracing::error!("an outcome could not be handed to the settler");
         }
+    }
+
+    /// Delivers a claimed message, unless that is being done here already.
+    async fn handle(&self, account: &Account, claimed: Claimed) -> Option<Settlement> {
+        let (id, lease_token) = (claimed.message.id, claimed.lease.token);
+        let hands = &self.dispatcher.hands;
+        if !hands.take(id, lease_token) {
+            tracing::warn!(message_id = %id, "a lease ended while its message was in hand; the work goes on under the new one");
+            return None;
+        }
+        let settlement = self.deliver(account, claimed).await;
+        if settlement.is_none() {
+            hands.let_go(id, lease_token);
+        }
+        settlement
     }
 
     fn permit(&self, account: &Account, lane: Arc<Lane>) -> Permit {
@@ -300,7 +319,7 @@ impl Engine {
                     let (engine, account) = (self.clone(), Arc::clone(&account));
                     let permit = self.permit(&account, Arc::clone(&lane));
                     tasks.spawn(async move {
-                        let settlement = engine.deliver(&account, item).await;
+                        let settlement = engine.handle(&account, item).await;
                         drop(permit);
                         settlement
                     });

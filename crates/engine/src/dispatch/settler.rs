@@ -1,5 +1,6 @@
 //! Writing down what became of messages, many at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hongyan_domain::delivery::{Decision, Settlement};
@@ -21,38 +22,63 @@ impl Engine {
     /// Writes outcomes down, again and again while storage is not available:
     /// what WeChat answered must not be forgotten.
     pub(super) async fn write_down(&self, settlements: Vec<Settlement>) {
-        if settlements.is_empty() {
-            return;
+        let mut open = settlements;
+        while !open.is_empty() {
+            open = self.write_down_once(open).await;
         }
+    }
+
+    /// Those that must be written again under a newer lease.
+    async fn write_down_once(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
+        let hands = &self.dispatcher.hands;
         let mut pause = Duration::from_millis(100);
-        let settled = loop {
-            match self.store.settle(settlements.clone()).await {
-                Ok(settled) => break settled,
+        let (settlements, settled) = loop {
+            hands.renew(&mut settlements);
+            let shared: Arc<[Settlement]> = settlements.into();
+            match self.store.settle(Arc::clone(&shared)).await {
+                Ok(settled) => break (shared, settled),
                 Err(StoreError::Unavailable { reason }) => {
                     tracing::error!(
-                        %reason, outcomes = settlements.len(),
+                        %reason, outcomes = shared.len(),
                         "outcomes cannot be written down, trying again"
                     );
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(5));
+                    settlements = shared.to_vec();
                 }
-                Err(error) if settlements.len() == 1 => {
-                    let message_id = settlements[0].message;
+                Err(error) if shared.len() == 1 => {
+                    let lost = &shared[0];
+                    let message_id = lost.message;
                     tracing::error!(%error, %message_id, "an outcome is lost");
-                    return;
+                    hands.let_go(message_id, lost.lease_token);
+                    return Vec::new();
                 }
                 // One of them is at fault; the others must not be lost with it.
                 Err(_) => {
-                    for settlement in settlements {
-                        Box::pin(self.write_down(vec![settlement])).await;
+                    for settlement in shared.iter() {
+                        Box::pin(self.write_down(vec![settlement.clone()])).await;
                     }
-                    return;
+                    return Vec::new();
                 }
             }
         };
+        let mut again = Vec::new();
         for (settlement, settled) in settlements.iter().zip(settled) {
-            if settled == Settled::LeaseLost {
-                tracing::warn!(message_id = %settlement.message, "settled too late: somebody else holds the message");
+            let newer = hands.let_go(settlement.message, settlement.lease_token);
+            match (settled, newer) {
+                (Settled::Written, _) => {}
+                (Settled::LeaseLost, Some(lease_token)) => again.push(Settlement {
+                    lease_token,
+                    // They were written with the lost lease.
+                    attempts: Vec::new(),
+                    ..settlement.clone()
+                }),
+                (Settled::LeaseLost, None) => {
+                    tracing::warn!(
+                        message_id = %settlement.message,
+                        "settled too late: somebody else holds the message"
+                    );
+                }
             }
         }
         self.waiters.wake(
@@ -63,5 +89,6 @@ impl Engine {
                     Decision::RetryAt { .. } | Decision::Park { .. } => None,
                 }),
         );
+        again
     }
 }

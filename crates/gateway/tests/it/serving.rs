@@ -7,6 +7,7 @@ use hongyan_api::{
     SlotValue,
 };
 use hongyan_domain::key::Scope;
+use hongyan_domain::port::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -204,7 +205,7 @@ async fn without_storage_nothing_is_accepted_and_later_is_worth_a_try() {
     let app = App::new().await;
     let key = app.key(Scope::Send, &[]).await;
     app.get(&key, "/v1/accounts").await.is(200);
-    app.store.shutdown().await;
+    Store::shutdown(&*app.store).await;
     let answer = app.post(&key, "/v1/messages", &good()).await;
     assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
     answer.problem(503, "storage_unavailable");

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use hongyan_domain::port::Store;
 use hongyan_engine::StepState;
 
 use super::ConfigFile;
@@ -86,10 +85,10 @@ impl Doctor {
             });
         };
         fine("configuration", "every key is known and fits");
-        let store = Arc::new(open_store(&config, Purpose::Look)?);
+        let store = open_store(&config, Purpose::Look)?;
         store.ping().await?;
         fine("database", "it can be read and written");
-        let engine = open_engine(&config, Arc::clone(&store) as Arc<dyn Store>).await?;
+        let engine = open_engine(&config, Arc::clone(&store)).await?;
         let accounts = engine.accounts();
         if accounts.is_empty() {
             findings.push(Finding {

@@ -2,7 +2,7 @@ use clap::{Args, Subcommand};
 use hongyan_domain::KeyId;
 use hongyan_domain::clock::{Clock, SystemClock};
 use hongyan_domain::key::Scope;
-use hongyan_domain::port::{KeyStore, StoreError};
+use hongyan_domain::port::StoreError;
 use hongyan_engine::chance::Chance;
 use hongyan_engine::make_key;
 use jiff::Timestamp;

@@ -9,6 +9,7 @@ mod accounts;
 mod database;
 mod dispatch;
 mod log;
+mod retention;
 mod secrets;
 mod server;
 mod wechat;
@@ -17,6 +18,7 @@ pub(crate) use accounts::DeclaredAccount;
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use dispatch::Dispatch;
 pub(crate) use log::{Format, Log};
+pub(crate) use retention::Retention;
 pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
 pub(crate) use wechat::Wechat;
@@ -35,8 +37,7 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     pub(crate) dispatch: Dispatch,
     pub(crate) log: Log,
-    /// Known, and without keys in this version.
-    retention: Reserved,
+    pub(crate) retention: Retention,
     /// Known, and without keys in this version.
     telemetry: Reserved,
     /// Accounts that must exist; those of the same name are brought in line at

@@ -11,6 +11,9 @@ pub(crate) struct Server {
     /// The address others reach us at, without a slash at the end; absent = made
     /// from `listen`.
     pub(crate) public_url: Option<String>,
+    /// How long `/readyz` says no after SIGTERM before the gateway stops
+    /// listening, in seconds: so that whoever spreads the load finds out first.
+    pub(crate) unready_s: u64,
     /// How long sends under way may take after SIGTERM, in seconds.
     pub(crate) drain_s: u64,
 }
@@ -20,6 +23,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8600)),
             public_url: None,
+            unready_s: 1,
             drain_s: 25,
         }
     }

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
-use hongyan_domain::account::{Account, AccountSettings, AccountState, CallbackSettings};
+use hongyan_domain::account::{
+    Account, AccountSettings, AccountState, CallbackSettings, Illness, Parked,
+};
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::port::{AccountStore, Idempotency, StoreError};
+use hongyan_domain::port::{AccountStore, Idempotency, Revision, StoreError};
 use hongyan_wechat::{AppId, AppSecret, OriginalId};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -78,24 +80,56 @@ impl AccountStore for SqliteStore {
         .await
     }
 
-    async fn set_account_state(
-        &self,
-        id: AccountId,
-        state: &AccountState,
-    ) -> Result<(), StoreError> {
-        let json = |told: Option<serde_json::Result<String>>| told.transpose().map_err(Fault::from);
-        let parked = json(state.parked.as_ref().map(serde_json::to_string))?;
-        let illness = json(state.illness.as_ref().map(serde_json::to_string))?;
+    async fn set_parked(&self, id: AccountId, parked: Option<&Parked>) -> Result<(), StoreError> {
+        let parked = json(parked)?;
         self.write(1, move |db| {
-            let noted = db
-                .prepare_cached(
-                    "-- accounts.note\nUPDATE account SET parked = ?2, illness = ?3 WHERE id = ?1",
-                )?
-                .execute(params![id.0, parked, illness])?;
+            let note = "-- accounts.park\n\
+                UPDATE account SET parked = ?2, revision = revision + 1 WHERE id = ?1";
+            let noted = db.prepare_cached(note)?.execute(params![id.0, parked])?;
             if noted == 0 { Err(missing()) } else { Ok(()) }
         })
         .await
     }
+
+    async fn set_illness(
+        &self,
+        id: AccountId,
+        illness: Option<&Illness>,
+    ) -> Result<(), StoreError> {
+        let illness = json(illness)?;
+        self.write(1, move |db| {
+            let note = "-- accounts.fall_ill\n\
+                UPDATE account SET illness = ?2, revision = revision + 1 WHERE id = ?1";
+            let noted = db.prepare_cached(note)?.execute(params![id.0, illness])?;
+            if noted == 0 { Err(missing()) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn revisions(&self) -> Result<Vec<Revision>, StoreError> {
+        self.read(|db| {
+            let mut all = db.prepare_cached(
+                "-- accounts.revisions\n\
+                 SELECT a.id, a.revision, coalesce(c.generation, 0) \
+                 FROM account a LEFT JOIN credential c ON c.account = a.id ORDER BY a.id",
+            )?;
+            let revisions = all
+                .query_map([], |row| {
+                    Ok(Revision {
+                        account: AccountId(row.get(0)?),
+                        account_revision: row.get(1)?,
+                        credential: row.get(2)?,
+                    })
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(revisions)
+        })
+        .await
+    }
+}
+
+fn json(value: Option<&impl serde::Serialize>) -> Outcome<Option<String>> {
+    Ok(value.map(serde_json::to_string).transpose()?)
 }
 
 fn missing() -> Fault {
@@ -204,7 +238,8 @@ fn write_settings(
             "-- accounts.write\n\
              UPDATE account SET name = ?2, kind = ?3, appid = ?4, secret = ?5, original_id = ?6, \
                 token_mode = ?7, callback_token = ?8, callback_aes_key = ?9, \
-                rate_per_second = ?10, max_in_flight = ?11, disabled = ?12, updated_at = ?13 \
+                rate_per_second = ?10, max_in_flight = ?11, disabled = ?12, updated_at = ?13, \
+                revision = revision + 1 \
              WHERE id = ?1",
         )?
         .execute(params![

@@ -97,6 +97,10 @@ impl MessageStore for SqliteStore {
         self.write(1, move |db| idempotency::forget(db, limit, now))
             .await
     }
+
+    async fn forget_finished(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.forget_some(before, limit).await
+    }
 }
 
 /// What the writing thread did with a batch.

@@ -15,6 +15,7 @@ mod open;
 mod purge;
 mod queue;
 mod reader;
+mod retention;
 mod row;
 mod search;
 mod settle;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hongyan_domain::clock::Clock;
-use hongyan_domain::port::{Store, StoreError};
+use hongyan_domain::port::{Hint, Store, StoreError, Usage};
 use rusqlite::{Connection, OptionalExtension};
 
 use self::fault::Outcome;
@@ -68,6 +69,8 @@ pub struct SqliteStore {
     readers: Readers,
     writer: Writer,
     purge: Purge,
+    /// Behind the last message that the present round of retention looked at.
+    swept_to: tokio::sync::Mutex<i64>,
     clock: Arc<dyn Clock>,
     seal: Seal,
     _lock: Option<File>,
@@ -110,16 +113,11 @@ impl SqliteStore {
             readers,
             writer,
             purge,
+            swept_to: tokio::sync::Mutex::default(),
             clock,
             seal,
             _lock: opened.lock,
         })
-    }
-
-    /// Lets the writes that wait finish and closes the file for writing. Every
-    /// later write is refused as unavailable. Dropping the store does the same.
-    pub async fn shutdown(&self) {
-        self.writer.stop().await;
     }
 
     async fn write<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
@@ -162,12 +160,36 @@ impl Store for SqliteStore {
         })
         .await
     }
+
+    /// One gateway has the file to itself; what a command beside it changes is
+    /// found by looking.
+    async fn hint(&self) -> Hint {
+        std::future::pending().await
+    }
+
+    fn usage(&self) -> Usage {
+        let (writing, waiting_writes) = self.writer.usage();
+        let (readers, reading, waiting_reads) = self.readers.usage();
+        Usage {
+            connections: 1 + readers,
+            busy: writing + reading,
+            waiting: waiting_writes + waiting_reads,
+        }
+    }
+
+    async fn shutdown(&self) {
+        self.writer.stop().await;
+    }
 }
 
 /// Lets go of what a gateway held that ended without a word: this one has the
 /// file to itself, so nobody else can still be at work. That the claims were
 /// never settled stays noted.
 fn end_leases(db: &Connection, now: i64) -> rusqlite::Result<()> {
+    db.execute(
+        "-- credentials.end_all_leases\nUPDATE credential_lease SET node = NULL",
+        [],
+    )?;
     let ended = db
         .prepare(
             "-- queue.end_leases\n\

@@ -17,7 +17,10 @@ const APPLICATION_ID: i64 = 0x4859_414e;
 
 /// The schema, step by step. The number of steps taken is the file's
 /// `user_version`. Steps are only ever added at the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

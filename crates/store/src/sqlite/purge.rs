@@ -56,17 +56,28 @@ pub(super) fn step(db: &Connection, purge: &Purge) -> Outcome<()> {
             .execute([account])?;
     }
     for (seq, openid, reference) in messages {
-        for table in [
-            "-- purge.attempts\nDELETE FROM attempt WHERE seq = ?1",
-            "-- purge.outcome\nDELETE FROM outcome WHERE seq = ?1",
-            "-- purge.message\nDELETE FROM message WHERE seq = ?1",
-        ] {
-            db.prepare_cached(table)?.execute([seq])?;
-        }
-        term::forget(db, seq, Field::OpenId, &openid)?;
-        if let Some(reference) = reference {
-            term::forget(db, seq, Field::Reference, &reference)?;
-        }
+        remove(db, seq, &openid, reference.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Removes a message that is over with all that lies beside it.
+pub(super) fn remove(
+    db: &Connection,
+    seq: i64,
+    openid: &str,
+    reference: Option<&str>,
+) -> Outcome<()> {
+    for table in [
+        "-- purge.attempts\nDELETE FROM attempt WHERE seq = ?1",
+        "-- purge.outcome\nDELETE FROM outcome WHERE seq = ?1",
+        "-- purge.message\nDELETE FROM message WHERE seq = ?1",
+    ] {
+        db.prepare_cached(table)?.execute([seq])?;
+    }
+    term::forget(db, seq, Field::OpenId, openid)?;
+    if let Some(reference) = reference {
+        term::forget(db, seq, Field::Reference, reference)?;
     }
     Ok(())
 }

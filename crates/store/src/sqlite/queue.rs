@@ -1,5 +1,6 @@
 //! The queue: handing messages out and taking them back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,7 +39,7 @@ impl QueueStore for SqliteStore {
         })
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let rows = settlements.len();
         self.write(rows, move |db| settle::settle(db, &settlements))
             .await
@@ -182,7 +183,13 @@ fn late(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<Late>> {
 fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
     let late = late(db, limit, now)?;
     let mut finisher = settle::Finisher::prepare(db)?;
+    // A holder that comes late must find its lease lost, not its work done.
+    let mut end_lease = db.prepare_cached(
+        "-- queue.end_lease\n\
+         UPDATE work SET lease_token = lease_token + 1 WHERE seq = ?1 AND claimed_at IS NOT NULL",
+    )?;
     for (seq, _, may_have_gone_out) in &late {
+        end_lease.execute([seq])?;
         let over = settle::Over {
             state: if *may_have_gone_out {
                 State::Unknown
@@ -203,7 +210,7 @@ fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
 fn release(db: &Connection, held: &[(MessageId, i64)], now: i64) -> Outcome<()> {
     let mut release = db.prepare_cached(
         "-- queue.release\n\
-         UPDATE work SET claimed_at = NULL, due_at = ?3 \
+         UPDATE work SET claimed_at = NULL, due_at = ?3, lease_token = lease_token + 1 \
          WHERE seq = (SELECT seq FROM message WHERE id = ?1) \
          AND lease_token = ?2 AND claimed_at IS NOT NULL",
     )?;

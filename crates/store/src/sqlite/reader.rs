@@ -2,6 +2,7 @@
 //! They see the last commit and wait for nobody.
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -21,6 +22,7 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Readers {
     questions: Option<mpsc::Sender<Question>>,
     threads: Vec<JoinHandle<()>>,
+    busy: Arc<AtomicU32>,
 }
 
 impl Readers {
@@ -31,9 +33,11 @@ impl Readers {
         let mut readers = Self {
             questions: Some(questions),
             threads: Vec::new(),
+            busy: Arc::default(),
         };
         for db in connections {
             let inbox = Arc::clone(&inbox);
+            let busy = Arc::clone(&readers.busy);
             let serve = move || {
                 loop {
                     // One thread waits at the inbox, the others for their turn.
@@ -42,7 +46,11 @@ impl Readers {
                         .unwrap_or_else(PoisonError::into_inner)
                         .blocking_recv();
                     match question {
-                        Some(question) => question(&db),
+                        Some(question) => {
+                            busy.fetch_add(1, Ordering::Relaxed);
+                            question(&db);
+                            busy.fetch_sub(1, Ordering::Relaxed);
+                        }
                         None => break,
                     }
                 }
@@ -53,6 +61,18 @@ impl Readers {
                 .push(thread::Builder::new().name(name).spawn(serve)?);
         }
         Ok(readers)
+    }
+
+    /// How many threads there are, how many are at work, how many callers wait.
+    pub(super) fn usage(&self) -> (u32, u32, u32) {
+        let waiting = self.questions.as_ref().map_or(0, |questions| {
+            questions.max_capacity() - questions.capacity()
+        });
+        (
+            u32::try_from(self.threads.len()).unwrap_or(u32::MAX),
+            self.busy.load(Ordering::Relaxed),
+            u32::try_from(waiting).unwrap_or(u32::MAX),
+        )
     }
 
     /// Asks `question` of one state of the database.

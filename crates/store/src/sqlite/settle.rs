@@ -27,7 +27,7 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec
         find: db.prepare_cached(
             "-- settle.find\n\
              SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
-                w.claimed_at IS NOT NULL AND w.lease_token = ?2 \
+                coalesce(w.lease_token, o.lease_token) = ?2, w.claimed_at IS NOT NULL \
              FROM message m \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
              WHERE m.id = ?1",
@@ -59,15 +59,22 @@ impl Settler<'_> {
             .find
             .query_one(
                 params![settlement.message.as_bytes(), settlement.lease_token],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .optional()?;
-        let Some((seq, attempts_before, is_held)): Option<(i64, i64, bool)> = found else {
+        let Some((seq, attempts_before, is_last_lease, is_held)): Option<(i64, i64, bool, bool)> =
+            found
+        else {
             // Gone with its account.
             return Ok(Settled::LeaseLost);
         };
+        if is_last_lease && !is_held {
+            // Nobody but its holder ends a lease under its own token: this very
+            // settlement was written before.
+            return Ok(Settled::Written);
+        }
         self.note_attempts(seq, attempts_before, &settlement.attempts)?;
-        if !is_held {
+        if !is_last_lease {
             count_late_attempts(self.db, seq, &settlement.attempts)?;
             return Ok(Settled::LeaseLost);
         }

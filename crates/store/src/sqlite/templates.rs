@@ -63,6 +63,10 @@ impl TemplateStore for SqliteStore {
 
 fn replace(db: &Connection, account: AccountId, templates: &[Template]) -> Outcome<()> {
     refuse_missing(db, account)?;
+    db.prepare_cached(
+        "-- templates.count\nUPDATE account SET revision = revision + 1 WHERE id = ?1",
+    )?
+    .execute([account.0])?;
     db.prepare_cached("-- templates.clear\nDELETE FROM template WHERE account = ?1")?
         .execute([account.0])?;
     let mut insert = db.prepare_cached(

@@ -3,6 +3,8 @@
 //! the cost of one flush to disk.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use hongyan_domain::port::StoreError;
@@ -74,6 +76,7 @@ enum Mail {
 pub(super) struct Writer {
     mail: Option<mpsc::Sender<Mail>>,
     thread: Option<JoinHandle<()>>,
+    busy: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -82,10 +85,12 @@ impl Writer {
     /// which it would hold up.
     pub(super) fn start(db: Connection, purge: Purge, is_alone: bool) -> io::Result<Self> {
         let (mail, inbox) = mpsc::channel(QUEUE);
+        let busy = Arc::<AtomicBool>::default();
+        let at_work = Arc::clone(&busy);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                let waiting_for_stop = serve(&db, inbox, &purge);
+                let waiting_for_stop = serve(&db, inbox, &purge, &at_work);
                 close(db, is_alone);
                 for done in waiting_for_stop {
                     let _ = done.send(());
@@ -94,6 +99,7 @@ impl Writer {
         Ok(Self {
             mail: Some(mail),
             thread: Some(thread),
+            busy,
         })
     }
 
@@ -116,6 +122,18 @@ impl Writer {
             .await
             .map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Whether the thread is at work (0 or 1), and how many callers wait.
+    pub(super) fn usage(&self) -> (u32, u32) {
+        let waiting = self
+            .mail
+            .as_ref()
+            .map_or(0, |mail| mail.max_capacity() - mail.capacity());
+        (
+            self.busy.load(Ordering::Relaxed).into(),
+            u32::try_from(waiting).unwrap_or(u32::MAX),
+        )
     }
 
     /// Lets the commands that wait finish, then closes the database. Later
@@ -153,10 +171,12 @@ fn serve(
     db: &Connection,
     mut inbox: mpsc::Receiver<Mail>,
     purge: &Purge,
+    at_work: &AtomicBool,
 ) -> Vec<oneshot::Sender<()>> {
     let mut waiting_for_stop = Vec::new();
     let mut batch = Vec::new();
     while let Some(first) = next(&mut inbox, db, purge) {
+        at_work.store(true, Ordering::Relaxed);
         let (mut mail, mut rows) = (Some(first), 0);
         while let Some(one) = mail.take() {
             match one {
@@ -181,6 +201,7 @@ fn serve(
         for command in batch.drain(..) {
             command.answer(&committed);
         }
+        at_work.store(false, Ordering::Relaxed);
     }
     waiting_for_stop
 }

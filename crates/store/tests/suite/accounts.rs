@@ -6,10 +6,12 @@ use hongyan_domain::account::{
 };
 use hongyan_domain::clock::after;
 use hongyan_domain::message::State;
-use hongyan_domain::port::{Cancellation, MessageFilter, NewBatch, Requeue, Store, StoreError};
+use hongyan_domain::port::{
+    Cancellation, CredentialLease, MessageFilter, NewBatch, Requeue, Store, StoreError,
+};
 use hongyan_wechat::{AccessToken, AppSecret};
 
-use super::{Kit, cases};
+use super::{Kit, LEASE, cases};
 
 cases! {
     keep_all_their_settings,
@@ -21,6 +23,50 @@ cases! {
     stay_while_messages_are_open,
     go_with_all_they_had,
     never_get_a_number_again,
+    show_that_they_changed,
+}
+
+async fn show_that_they_changed(store: &dyn Store, kit: &Kit) {
+    let quiet = kit.account(store, "quiet").await;
+    let account = kit.account(store, "oa").await;
+    let mut seen = Vec::new();
+    let mut look = async || {
+        let revisions = store.revisions().await.unwrap();
+        assert_eq!(revisions.len(), 2);
+        assert_eq!(revisions[0].account, quiet);
+        assert_eq!(revisions[1].account, account);
+        assert!(!seen.contains(&revisions[1]), "{seen:?}");
+        seen.push(revisions[1]);
+        revisions[0]
+    };
+    let before = look().await;
+    let mut settings = kit.settings("oa");
+    settings.max_in_flight = 7;
+    store.change_account(account, &settings).await.unwrap();
+    look().await;
+    let parked = Parked {
+        until: kit.now(),
+        errcode: 45009,
+        errmsg: String::new(),
+    };
+    store.set_parked(account, Some(&parked)).await.unwrap();
+    look().await;
+    store.set_illness(account, None).await.unwrap();
+    look().await;
+    store.replace_templates(account, &[]).await.unwrap();
+    look().await;
+    let leased = store.lease_credential(account, kit.node(), LEASE).await;
+    let Ok(CredentialLease::Taken { fence, .. }) = leased else {
+        panic!("{leased:?}");
+    };
+    store
+        .keep_credential(account, fence, &AccessToken::new("t"), kit.now(), kit.now())
+        .await
+        .unwrap();
+    look().await;
+    store.drop_credential(account).await.unwrap();
+    let after = look().await;
+    assert_eq!(before, after, "each account has its own");
 }
 
 async fn keep_all_their_settings(store: &dyn Store, kit: &Kit) {
@@ -121,13 +167,15 @@ async fn are_changed_only_if_they_are_there(store: &dyn Store, kit: &Kit) {
         matches!(changed, Err(StoreError::Missing { .. })),
         "{changed:?}"
     );
-    let noted = store
-        .set_account_state(gone, &AccountState::default())
-        .await;
-    assert!(
-        matches!(noted, Err(StoreError::Missing { .. })),
-        "{noted:?}"
-    );
+    for noted in [
+        store.set_parked(gone, None).await,
+        store.set_illness(gone, None).await,
+    ] {
+        assert!(
+            matches!(noted, Err(StoreError::Missing { .. })),
+            "{noted:?}"
+        );
+    }
     let removed = store.remove_account(gone).await;
     assert!(
         matches!(removed, Err(StoreError::Missing { .. })),
@@ -154,7 +202,8 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
             next_try_at: Some(later),
         }),
     };
-    store.set_account_state(id, &state).await.unwrap();
+    store.set_parked(id, state.parked.as_ref()).await.unwrap();
+    store.set_illness(id, state.illness.as_ref()).await.unwrap();
     assert_eq!(store.accounts().await.unwrap()[0].state, state);
     store.change_account(id, &kit.settings("oa")).await.unwrap();
     assert_eq!(
@@ -162,10 +211,13 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
         state,
         "settings are not state"
     );
-    store
-        .set_account_state(id, &AccountState::default())
-        .await
-        .unwrap();
+    store.set_parked(id, None).await.unwrap();
+    assert_eq!(store.accounts().await.unwrap()[0].state.parked, None);
+    assert_eq!(
+        store.accounts().await.unwrap()[0].state.illness,
+        state.illness
+    );
+    store.set_illness(id, None).await.unwrap();
     assert_eq!(
         store.accounts().await.unwrap()[0].state,
         AccountState::default()
@@ -192,9 +244,19 @@ async fn go_with_all_they_had(store: &dyn Store, kit: &Kit) {
     );
     let of_gone = kit.bring_to(store, gone, State::Failed).await;
     let of_stays = kit.bring_to(store, stays, State::Failed).await;
-    let token = AccessToken::new("token");
+    let node = kit.node();
+    let leased = store.lease_credential(gone, node, LEASE).await.unwrap();
+    let CredentialLease::Taken { fence, .. } = leased else {
+        panic!("{leased:?}");
+    };
     store
-        .keep_credential(gone, &token, kit.now(), kit.now(), 0)
+        .keep_credential(
+            gone,
+            fence,
+            &AccessToken::new("token"),
+            kit.now(),
+            kit.now(),
+        )
         .await
         .unwrap();
     store.remove_account(gone).await.unwrap();

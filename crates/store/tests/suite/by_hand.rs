@@ -72,7 +72,7 @@ async fn a_message_that_may_be_sent_is_not_taken_back(store: &dyn Store, kit: &K
         first_uncertain_at: Some(claimed.message.created_at),
         doubted: false,
     };
-    store.settle(vec![wait]).await.unwrap();
+    store.settle([wait].into()).await.unwrap();
     assert_eq!(
         store.cancel(id, kit.now()).await.unwrap(),
         Cancellation::BeingSent
@@ -80,7 +80,7 @@ async fn a_message_that_may_be_sent_is_not_taken_back(store: &dyn Store, kit: &K
 
     let fourth = kit.claim_one(store, account).await;
     let wait = kit.settlement(&fourth, Vec::new(), Decision::RetryAt { at: kit.now() });
-    store.settle(vec![wait]).await.unwrap();
+    store.settle([wait].into()).await.unwrap();
     assert_eq!(
         store.cancel(id, kit.now()).await.unwrap(),
         Cancellation::Canceled
@@ -122,7 +122,10 @@ async fn taking_back_and_claiming_exclude_each_other(store: &dyn Store, kit: &Ki
         );
         for one in claimed {
             let end = kit.settlement(&one, vec![kit.took()], over(State::Accepted));
-            assert_eq!(store.settle(vec![end]).await.unwrap(), [Settled::Written]);
+            assert_eq!(
+                store.settle([end].into()).await.unwrap(),
+                [Settled::Written]
+            );
         }
     }
 }
@@ -147,7 +150,10 @@ async fn what_failed_is_queued_again(store: &dyn Store, kit: &Kit) {
         let claimed = kit.claim_one(store, account).await;
         assert_eq!(claimed.message.id, id);
         let end = kit.settlement(&claimed, vec![kit.took()], over(State::Accepted));
-        assert_eq!(store.settle(vec![end]).await.unwrap(), [Settled::Written]);
+        assert_eq!(
+            store.settle([end].into()).await.unwrap(),
+            [Settled::Written]
+        );
         let delivery = kit.delivery(store, id).await;
         assert_eq!((delivery.attempt_count, delivery.attempts.len()), (2, 2));
         assert_eq!(delivery.last_errcode, None);
@@ -181,7 +187,7 @@ async fn queueing_again_begins_a_new_history(store: &dyn Store, kit: &Kit) {
         first_uncertain_at: Some(kit.now()),
         doubted: false,
     };
-    store.settle(vec![end]).await.unwrap();
+    store.settle([end].into()).await.unwrap();
     store.requeue(id, kit.now()).await.unwrap();
     let again = kit.claim_one(store, account).await;
     let begun = History {
@@ -200,7 +206,7 @@ async fn queueing_again_lifts_an_end_that_has_passed(store: &dyn Store, kit: &Ki
     for (seconds, expected) in [(9, expires_at), (1, None)] {
         let claimed = kit.claim_one(store, account).await;
         let end = kit.settlement(&claimed, vec![kit.refused(43004)], over(State::Failed));
-        store.settle(vec![end]).await.unwrap();
+        store.settle([end].into()).await.unwrap();
         kit.advance(seconds);
         store.requeue(id, kit.now()).await.unwrap();
         assert_eq!(kit.delivery(store, id).await.message.expires_at, expected);
@@ -233,7 +239,7 @@ async fn queueing_again_keeps_the_doubt(store: &dyn Store, kit: &Kit) {
         let id = kit.queue(store, account).await;
         let claimed = kit.claim_one(store, account).await;
         let end = kit.settlement(&claimed, vec![attempt], over(State::Unknown));
-        store.settle(vec![end]).await.unwrap();
+        store.settle([end].into()).await.unwrap();
         let queued = store.requeue(id, kit.now()).await.unwrap();
         assert_eq!(queued, Requeue::Queued);
         let canceled = store.cancel(id, kit.now()).await.unwrap();
@@ -243,11 +249,11 @@ async fn queueing_again_keeps_the_doubt(store: &dyn Store, kit: &Kit) {
             assert!(again.history.doubted);
             let mut wait = kit.settlement(&again, Vec::new(), Decision::RetryAt { at: kit.now() });
             wait.history = again.history;
-            store.settle(vec![wait]).await.unwrap();
+            store.settle([wait].into()).await.unwrap();
             let third = kit.claim_one(store, account).await;
             assert!(third.history.doubted, "forgotten by waiting");
             let end = kit.settlement(&third, Vec::new(), over(State::Accepted));
-            store.settle(vec![end]).await.unwrap();
+            store.settle([end].into()).await.unwrap();
         } else {
             assert_eq!(canceled, Cancellation::Canceled);
         }

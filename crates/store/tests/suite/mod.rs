@@ -10,6 +10,7 @@ mod intake;
 mod keys;
 mod leases;
 mod queue;
+mod retention;
 mod search;
 mod settling;
 mod templates;
@@ -29,7 +30,7 @@ use hongyan_domain::message::{
 use hongyan_domain::port::{
     Accepted, Idempotency, MessageFilter, NewBatch, Page, Settled, Store, StoredResponse,
 };
-use hongyan_domain::{AccountId, KeyId, MessageId};
+use hongyan_domain::{AccountId, KeyId, MessageId, NodeId};
 use hongyan_wechat::{AppSecret, ErrCode, MsgId};
 use jiff::Timestamp;
 
@@ -115,6 +116,10 @@ impl Kit {
 
     pub(crate) fn key_id(&self) -> KeyId {
         KeyId::new(self.now(), self.fresh())
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId::new(self.now(), self.fresh())
     }
 
     pub(crate) fn message(&self, account: AccountId) -> Message {
@@ -236,7 +241,10 @@ impl Kit {
             self.refused(43004)
         };
         let over = self.settlement(&claimed, vec![attempt], over(state));
-        assert_eq!(store.settle(vec![over]).await.unwrap(), [Settled::Written]);
+        assert_eq!(
+            store.settle([over].into()).await.unwrap(),
+            [Settled::Written]
+        );
         id
     }
 

@@ -193,7 +193,7 @@ async fn finds_by_status(store: &dyn Store, kit: &Kit) {
     let claimed = kit.claim_one(store, account).await;
     let at = after(kit.now(), LEASE);
     let wait = kit.settlement(&claimed, vec![kit.refused(-1)], Decision::RetryAt { at });
-    store.settle(vec![wait]).await.unwrap();
+    store.settle([wait].into()).await.unwrap();
     expected.push((Status::Retrying, retrying));
     expected.push((Status::Sending, kit.queue(store, account).await));
     kit.claim_one(store, account).await;
@@ -275,11 +275,7 @@ async fn finds_by_last_code(store: &dyn Store, kit: &Kit) {
     let attempts = vec![kit.refused(45011), kit.refused(43004)];
     let at = kit.now();
     store
-        .settle(vec![kit.settlement(
-            &claimed,
-            attempts,
-            Decision::RetryAt { at },
-        )])
+        .settle([kit.settlement(&claimed, attempts, Decision::RetryAt { at })].into())
         .await
         .unwrap();
     let by = |errcode, status| MessageFilter {

@@ -27,7 +27,7 @@ async fn writes_down_the_end(store: &dyn Store, kit: &Kit) {
     let attempt = kit.took();
     let settlement = kit.settlement(&claimed, vec![attempt.clone()], over(State::Accepted));
     assert_eq!(
-        store.settle(vec![settlement]).await.unwrap(),
+        store.settle([settlement].into()).await.unwrap(),
         [Settled::Written]
     );
     let delivery = kit.delivery(store, id).await;
@@ -85,7 +85,7 @@ async fn puts_off_to_the_next_attempt(store: &dyn Store, kit: &Kit) {
         doubted: false,
     };
     assert_eq!(
-        store.settle(vec![settlement.clone()]).await.unwrap(),
+        store.settle([settlement.clone()].into()).await.unwrap(),
         [Settled::Written]
     );
     let delivery = kit.delivery(store, id).await;
@@ -115,7 +115,7 @@ async fn parks(store: &dyn Store, kit: &Kit) {
     let until = after(kit.now(), Duration::from_secs(40_000));
     let settlement = kit.settlement(&claimed, vec![kit.refused(45009)], Decision::Park { until });
     assert_eq!(
-        store.settle(vec![settlement]).await.unwrap(),
+        store.settle([settlement].into()).await.unwrap(),
         [Settled::Written]
     );
     let delivery = kit.delivery(store, id).await;
@@ -136,7 +136,7 @@ async fn waits_no_longer_than_the_end(store: &dyn Store, kit: &Kit) {
     for decision in [Decision::RetryAt { at }, Decision::Park { until: at }] {
         let claimed = kit.claim_one(store, account).await;
         let settlement = kit.settlement(&claimed, vec![kit.refused(-1)], decision);
-        store.settle(vec![settlement]).await.unwrap();
+        store.settle([settlement].into()).await.unwrap();
         assert_eq!(kit.delivery(store, id).await.due_at, Some(expires_at));
         kit.advance(100);
     }
@@ -149,13 +149,13 @@ async fn keeps_all_attempts(store: &dyn Store, kit: &Kit) {
     let mut made = vec![kit.refused(40001), kit.refused(45011)];
     let at = kit.now();
     let wait = kit.settlement(&first, made.clone(), Decision::RetryAt { at });
-    store.settle(vec![wait]).await.unwrap();
+    store.settle([wait].into()).await.unwrap();
     kit.advance(1);
     let second = kit.claim_one(store, account).await;
     let last = kit.refused(43004);
     made.push(last.clone());
     let end = kit.settlement(&second, vec![last], over(State::Failed));
-    store.settle(vec![end]).await.unwrap();
+    store.settle([end].into()).await.unwrap();
     let delivery = kit.delivery(store, id).await;
     assert_eq!(
         (delivery.attempt_count, delivery.last_errcode),
@@ -177,11 +177,11 @@ async fn keeps_the_last_code_without_an_attempt(store: &dyn Store, kit: &Kit) {
     let first = kit.claim_one(store, account).await;
     let at = kit.now();
     let wait = kit.settlement(&first, vec![kit.refused(45011)], Decision::RetryAt { at });
-    store.settle(vec![wait]).await.unwrap();
+    store.settle([wait].into()).await.unwrap();
     for decision in [Decision::RetryAt { at }, over(State::Expired)] {
         let claimed = kit.claim_one(store, account).await;
         store
-            .settle(vec![kit.settlement(&claimed, Vec::new(), decision)])
+            .settle([kit.settlement(&claimed, Vec::new(), decision)].into())
             .await
             .unwrap();
         let delivery = kit.delivery(store, id).await;
@@ -207,9 +207,9 @@ async fn answers_in_order(store: &dyn Store, kit: &Kit) {
     stranger.message = kit.message(account).id;
     settlements.push(stranger);
     use Settled::{LeaseLost, Written};
-    let settled = store.settle(settlements).await.unwrap();
+    let settled = store.settle(settlements.into()).await.unwrap();
     assert_eq!(settled, [Written, LeaseLost, Written, LeaseLost]);
-    assert!(store.settle(Vec::new()).await.unwrap().is_empty());
+    assert!(store.settle(Vec::new().into()).await.unwrap().is_empty());
 }
 
 async fn refuses_what_is_no_end(store: &dyn Store, kit: &Kit) {
@@ -218,7 +218,7 @@ async fn refuses_what_is_no_end(store: &dyn Store, kit: &Kit) {
     let claimed = kit.claim_one(store, account).await;
     for state in [State::Open, State::Delivered, State::Undelivered] {
         let settlement = kit.settlement(&claimed, vec![kit.took()], over(state));
-        let refused = store.settle(vec![settlement]).await;
+        let refused = store.settle([settlement].into()).await;
         assert!(
             matches!(refused, Err(StoreError::Corrupt { .. })),
             "{refused:?}"

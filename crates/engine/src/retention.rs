@@ -1,0 +1,62 @@
+//! Removing what is too old, in small steps.
+
+use std::time::{Duration, Instant};
+
+use hongyan_domain::clock::from_millisecond;
+
+use crate::Engine;
+
+/// What is kept, and for how long.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RetentionSettings {
+    /// How long messages that are over are kept with their attempts; `None` =
+    /// for ever.
+    pub messages: Option<Duration>,
+}
+
+/// Messages or answers removed in one step.
+const STEP: usize = 500;
+
+/// After a step, the loop rests so many times as long as the step took: removing
+/// may take a fifth of what storage can do and no more.
+const REST: u32 = 4;
+
+impl Engine {
+    /// Removes everything that is too old; returns how many messages.
+    pub async fn forget_old(&self) -> usize {
+        self.step_by_step("old idempotency answers", || {
+            self.store.forget_old_responses(STEP)
+        })
+        .await;
+        let Some(kept_for) = self.retention.messages else {
+            return 0;
+        };
+        let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
+        let before = from_millisecond(self.clock.now().as_millisecond().saturating_sub(kept_ms));
+        self.step_by_step("old messages", || self.store.forget_finished(before, STEP))
+            .await
+    }
+
+    async fn step_by_step<F>(&self, what: &str, mut step: impl FnMut() -> F) -> usize
+    where
+        F: Future<Output = Result<usize, hongyan_domain::port::StoreError>>,
+    {
+        let mut removed = 0;
+        loop {
+            let began = Instant::now();
+            match step().await {
+                Ok(count) => {
+                    removed += count;
+                    if count < STEP {
+                        return removed;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "{what} could not be removed");
+                    return removed;
+                }
+            }
+            tokio::time::sleep(began.elapsed() * REST).await;
+        }
+    }
+}
