@@ -164,10 +164,24 @@ pub struct Account {
     pub disabled: bool,
     /// How it fares.
     pub health: Health,
+    /// How often its access token was asked for today; left out in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_refreshes: Option<TokenRefreshes>,
     /// When it was made known to us.
     pub created_at: Timestamp,
     /// When its settings last changed.
     pub updated_at: Timestamp,
+}
+
+/// How often an account's access token was asked for on this day (Beijing).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenRefreshes {
+    /// Our calls to WeChat's token endpoints.
+    pub today: u32,
+    /// How often another program that holds the account's secret made our token
+    /// useless. It should take the token from `GET
+    /// /v1/accounts/{account}/access_token` instead.
+    pub foreign_today: u32,
 }
 
 /// How an account fares, in one word.

@@ -20,7 +20,7 @@ mod template;
 
 pub use account::{
     AccessToken, Account, AccountKind, CallbackSettings, CallbackState, ChangeAccount, CheckReport,
-    CheckStep, Health, HealthStatus, NewAccount, StepState, TokenMode,
+    CheckStep, Health, HealthStatus, NewAccount, StepState, TokenMode, TokenRefreshes,
 };
 pub use client::{ApiError, Client, SendOptions, Sent};
 pub use errcode::{Diagnosis, Errcode};

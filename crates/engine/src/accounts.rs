@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountSettings, AccountState, Illness, Parked};
-use hongyan_domain::port::{Idempotency, StoreError};
+use hongyan_domain::clock::beijing_day;
+use hongyan_domain::port::{Idempotency, RefreshCount, StoreError};
 
 use crate::credentials::{Credential, CredentialError, Health};
 use crate::{Engine, IssuedToken};
@@ -106,6 +107,17 @@ impl Engine {
             token: credential.token.clone(),
             expires_in: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
         })
+    }
+
+    /// How often the account's token was asked for today (Beijing), and how often
+    /// a program that is not one of our nodes made it useless.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn refreshes_today(&self, id: AccountId) -> Result<RefreshCount, StoreError> {
+        self.store
+            .refreshes(id, beijing_day(self.clock.now()))
+            .await
     }
 
     /// A token for a call of ours.

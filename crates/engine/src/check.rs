@@ -6,6 +6,7 @@ use hongyan_domain::port::StoreError;
 use hongyan_wechat::{AccessToken, ErrCode, api};
 
 use crate::Engine;
+use crate::credentials::Credential;
 use crate::credentials::CredentialError;
 use crate::templates::WechatFailure;
 
@@ -96,15 +97,8 @@ impl Engine {
         let mut steps = vec![enabled(&account)];
         match self.credential(&account).await {
             Ok(credential) => {
-                steps.push(CheckStep::new(
-                    "credential",
-                    StepState::Ok,
-                    format!(
-                        "an access token ({}) is at hand until {}",
-                        account.settings.token_mode.as_str(),
-                        credential.expires_at
-                    ),
-                ));
+                let foreign = self.refreshes_today(account.id).await?.foreign;
+                steps.push(at_hand(&account, &credential, foreign));
                 steps.push(self.ip_allow_list(&account, &credential.token).await);
                 steps.push(self.templates_step(&account).await);
                 steps.push(self.quota_step(&account).await);
@@ -217,6 +211,30 @@ impl Engine {
             Err(error) => CheckStep::failed(NAME, &error.into()),
         }
     }
+}
+
+/// A token is there; whether somebody else keeps ending it.
+fn at_hand(account: &Account, credential: &Credential, foreign_refreshes: u32) -> CheckStep {
+    let detail = format!(
+        "an access token ({}) is at hand until {}",
+        account.settings.token_mode.as_str(),
+        credential.expires_at
+    );
+    if foreign_refreshes == 0 {
+        return CheckStep::new("credential", StepState::Ok, detail);
+    }
+    let mut step = CheckStep::new(
+        "credential",
+        StepState::Warning,
+        format!(
+            "{detail}; another program with this account's secret made ours useless {foreign_refreshes} times today"
+        ),
+    );
+    step.fix = Some(format!(
+        "let that program take the token from GET /v1/accounts/{}/access_token, or let both use the token mode \"stable\" without force_refresh",
+        account.name()
+    ));
+    step
 }
 
 fn enabled(account: &Account) -> CheckStep {

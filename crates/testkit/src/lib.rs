@@ -229,22 +229,9 @@ impl TestApp {
         let store = SqliteStore::open(&dir.path().join("test.db"), options).expect("a database");
         let store = Arc::new(store);
         let keys = store.keys().await.expect("keys").len() as u64;
-        let transport = HyperTransport::new(HyperSettings {
-            total_timeout: wishes.request_timeout,
-            ..HyperSettings::default()
-        })
-        .expect("a transport");
-        let base = BaseUrl::parse(&sandbox_url).expect("the sandbox's address");
-        let engine = Engine::open(
-            Arc::clone(&store) as Arc<dyn Store>,
-            hongyan_wechat::Client::new(transport, Bases::all_at(&base)),
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            // Another process draws other numbers.
-            Chance::seeded(clock.now().as_millisecond().unsigned_abs() + keys),
-            wishes.engine,
-        )
-        .await
-        .expect("the engine opens");
+        // Another process draws other numbers.
+        let seed = clock.now().as_millisecond().unsigned_abs() + keys;
+        let engine = engine(&store, &clock, &sandbox_url, wishes, seed).await;
         let (listener, url) = port().await;
         let router = hongyan_gateway::router(engine.clone(), GatewaySettings::default());
         tokio::spawn(async move {
@@ -273,6 +260,20 @@ impl TestApp {
             store,
             dir,
         }
+    }
+
+    /// Another node on the same database: an engine of its own, with nothing
+    /// running and nothing answering.
+    pub async fn another_node(&self) -> Engine {
+        let seed = self.clock.now().as_millisecond().unsigned_abs() + 1_000_000;
+        engine(
+            &self.store,
+            &self.clock,
+            &self.sandbox_url,
+            Wishes::default(),
+            seed,
+        )
+        .await
     }
 
     /// Turns both clocks forward.
@@ -495,4 +496,28 @@ async fn port() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     (listener, url)
+}
+
+async fn engine(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<ManualClock>,
+    sandbox_url: &str,
+    wishes: Wishes,
+    seed: u64,
+) -> Engine {
+    let transport = HyperTransport::new(HyperSettings {
+        total_timeout: wishes.request_timeout,
+        ..HyperSettings::default()
+    })
+    .expect("a transport");
+    let base = BaseUrl::parse(sandbox_url).expect("the sandbox's address");
+    Engine::open(
+        Arc::clone(store) as Arc<dyn Store>,
+        hongyan_wechat::Client::new(transport, Bases::all_at(&base)),
+        Arc::clone(clock) as Arc<dyn Clock>,
+        Chance::seeded(seed),
+        wishes.engine,
+    )
+    .await
+    .expect("the engine opens")
 }

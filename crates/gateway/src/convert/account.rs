@@ -239,6 +239,7 @@ fn shown(
         max_in_flight: settings.max_in_flight,
         disabled: settings.disabled,
         health,
+        token_refreshes: None,
         created_at,
         updated_at,
     }

@@ -7,6 +7,7 @@ mod accounts;
 mod delivery;
 mod idempotency;
 mod intake;
+mod nodes;
 mod secrets;
 mod tokens;
 mod waiting;

@@ -1,5 +1,5 @@
 use axum::response::Response;
-use hongyan_api::Account;
+use hongyan_api::{Account, TokenRefreshes};
 
 use crate::convert::account;
 use crate::extract::{AtAccount, CanRead, Query};
@@ -16,9 +16,16 @@ use crate::v1::ok;
 pub(crate) async fn show(at: AtAccount<CanRead>, query: Query) -> Result<Response, Problem> {
     query.done()?;
     let engine = at.caller.engine();
-    ok(&account::account(
-        &at.account,
-        engine.illness(&at.account),
-        engine.clock().now(),
-    ))
+    let refreshes = engine.refreshes_today(at.account.id).await?;
+    ok(&Account {
+        token_refreshes: Some(TokenRefreshes {
+            today: refreshes.used,
+            foreign_today: refreshes.foreign,
+        }),
+        ..account::account(
+            &at.account,
+            engine.illness(&at.account),
+            engine.clock().now(),
+        )
+    })
 }
