@@ -1,5 +1,6 @@
 //! Taking messages in: checked, stored, answered for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hongyan_domain::account::{Account, AccountKind, Illness};
@@ -64,10 +65,15 @@ pub struct Draft {
 pub struct Prepared {
     /// The message, with long values cut where that was asked for.
     pub message: Message,
-    /// The template's title.
-    pub title: String,
+    template: Arc<Template>,
+}
+
+impl Prepared {
     /// What the phone will show.
-    pub preview: Vec<Line>,
+    #[must_use]
+    pub fn preview(&self) -> Vec<Line> {
+        preview(&self.template, self.message.content.data())
+    }
 }
 
 /// Why a draft cannot be taken.
@@ -148,11 +154,10 @@ impl Engine {
         let mut content = draft.content;
         let mut violations = check(&template, content.data_mut(), draft.overflow);
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
-        let preview = preview(&template, content.data());
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
-                preview,
+                preview: preview(&template, content.data()),
             });
         }
         let message = Message {
@@ -169,14 +174,10 @@ impl Engine {
             created_at: now,
             created_by: draft.created_by,
         };
-        Ok(Prepared {
-            message,
-            title: template.title.clone(),
-            preview,
-        })
+        Ok(Prepared { message, template })
     }
 
-    fn account_for(&self, draft: &Draft) -> Result<std::sync::Arc<Account>, Rejection> {
+    fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
         let name = &draft.account;
         let account = self
             .registry
@@ -201,7 +202,7 @@ impl Engine {
         &self,
         account: &Account,
         id: &TemplateId,
-    ) -> Result<std::sync::Arc<Template>, Rejection> {
+    ) -> Result<Arc<Template>, Rejection> {
         let (template, sync_failure) = self.template(account, id).await?;
         match template {
             Some(template) => Ok(template),

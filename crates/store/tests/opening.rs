@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::message::State;
-use hongyan_domain::port::{AccountStore, KeyStore, Store, StoreError};
+use hongyan_domain::port::{AccountStore, KeyStore, MessageStore, NewBatch, Store, StoreError};
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_store::{OpenError, OpenOptions, Seal, SqliteStore};
 use hongyan_wechat::AppSecret;
@@ -268,7 +268,8 @@ async fn secrets_do_not_lie_open() {
     }
 }
 
-/// A database with three messages of the first account and one of the second.
+/// A database with three messages of the first account, and of the second one
+/// that is over and enough others for the words of the first to be entered.
 async fn two_accounts(path: &Path, kit: &Kit) -> (SqliteStore, AccountId, MessageId) {
     let store = open(path, kit.clock.clone()).unwrap();
     let account = kit.account(&store, "gone").await;
@@ -277,26 +278,34 @@ async fn two_accounts(path: &Path, kit: &Kit) -> (SqliteStore, AccountId, Messag
     for _ in 0..3 {
         kit.bring_to(&store, account, State::Failed).await;
     }
+    let messages = (0..4100).map(|_| kit.message(stays)).collect();
+    let more = NewBatch {
+        messages,
+        idempotency: None,
+    };
+    store.accept(more).await.unwrap();
+    assert_eq!(count(path, "term"), 4095, "one for each of the first span");
     (store, account, kept)
+}
+
+fn count(path: &Path, rows: &str) -> i64 {
+    let db = Connection::open(path).unwrap();
+    let count = format!("SELECT count(*) FROM {rows}");
+    db.query_row(&count, [], |row| row.get(0)).unwrap()
 }
 
 /// Waits until the writer has cleared away, which it does whenever it finds
 /// nothing else to do, and looks at what is left.
-async fn only_one_is_left(store: &SqliteStore, path: &Path, kit: &Kit, kept: MessageId) {
-    let rows = |table: &str| {
-        let count = format!("SELECT count(*) FROM {table}");
-        let db = Connection::open(path).unwrap();
-        db.query_row(&count, [], |row| row.get::<_, i64>(0))
-            .unwrap()
-    };
+async fn nothing_of_it_is_left(store: &SqliteStore, path: &Path, kit: &Kit, kept: MessageId) {
     for _ in 0..1000 {
-        if rows("removed_account") == 0 {
+        if count(path, "removed_account") == 0 {
             break;
         }
         store.ping().await.unwrap();
     }
-    for table in ["message", "outcome", "attempt", "term"] {
-        assert_eq!(rows(table), 1, "{table}");
+    assert_eq!(count(path, "message"), 4101);
+    for (table, left) in [("outcome", 1), ("attempt", 1), ("term", 4092)] {
+        assert_eq!(count(path, table), left, "{table}");
     }
     assert_eq!(kit.delivery(store, kept).await.state, State::Failed);
 }
@@ -306,7 +315,7 @@ async fn messages_of_a_removed_account_are_cleared_away() {
     let (_directory, path, kit) = place();
     let (store, account, kept) = two_accounts(&path, &kit).await;
     store.remove_account(account).await.unwrap();
-    only_one_is_left(&store, &path, &kit, kept).await;
+    nothing_of_it_is_left(&store, &path, &kit, kept).await;
 }
 
 #[tokio::test]
@@ -322,7 +331,7 @@ async fn clearing_away_goes_on_after_a_restart() {
         .unwrap();
     drop(db);
     let store = open(&path, kit.clock.clone()).unwrap();
-    only_one_is_left(&store, &path, &kit, kept).await;
+    nothing_of_it_is_left(&store, &path, &kit, kept).await;
 }
 
 #[test]

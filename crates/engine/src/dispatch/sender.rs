@@ -43,7 +43,13 @@ impl Engine {
         if let Some(decision) = decision {
             return Some(settlement(attempts, decision, history, now));
         }
-        let mut credential = match self.credential(account).await {
+        // Nearly always at hand. What is rare lies in boxes: the future of a send
+        // is moved about, and thousands of them exist at a time.
+        let at_hand = match self.credentials.current(account.id) {
+            Some(credential) => Ok(credential),
+            None => Box::pin(self.credential(account)).await,
+        };
+        let mut credential = match at_hand {
             Ok(credential) => credential,
             Err(error) => {
                 // The former claim's doubt must not be forgotten with the lease.
@@ -51,8 +57,7 @@ impl Engine {
                     let at = after(self.clock.now(), REST);
                     return Some(settlement(attempts, Decision::RetryAt { at }, history, now));
                 }
-                self.give_back(account, message.id, lease.token, &error)
-                    .await;
+                Box::pin(self.give_back(account, message.id, lease.token, &error)).await;
                 return None;
             }
         };
@@ -93,7 +98,7 @@ impl Engine {
             };
             if class == Some(ErrClass::StaleCredential) && !renewed {
                 renewed = true;
-                if let Ok(fresh) = self.fresh_credential(account, &credential).await {
+                if let Ok(fresh) = Box::pin(self.fresh_credential(account, &credential)).await {
                     credential = fresh;
                     continue;
                 }
@@ -116,7 +121,7 @@ impl Engine {
                     errcode: refusal.errcode.0,
                     errmsg: refusal.errmsg.clone(),
                 };
-                self.park(account.id, parked).await;
+                Box::pin(self.park(account.id, parked)).await;
             }
             if class == Some(ErrClass::RateLimited) {
                 let lane = self.dispatcher.lane(account.id);

@@ -16,8 +16,7 @@ use super::fault::{Fault, Outcome};
 use super::idempotency::{self, Answer};
 use super::row::{self, delivery_columns, kind_code, millis, on_unknown_code, optional_millis};
 use super::settle::{Finisher, Over};
-use super::term::{self, Field};
-use super::{SqliteStore, search};
+use super::{SqliteStore, search, term};
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -203,9 +202,8 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
         expires_at.map_or(due_at, |end| end.min(due_at)),
         expires_at,
     ])?;
-    term::enter(db, seq, Field::OpenId, message.to.as_str())?;
-    if let Some(reference) = &message.reference {
-        term::enter(db, seq, Field::Reference, reference)?;
+    if term::span(seq) != term::span(seq - 1) {
+        term::enter_full_span(db, seq)?;
     }
     Ok(seq)
 }

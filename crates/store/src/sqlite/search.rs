@@ -68,8 +68,18 @@ const WITH_TERM: &str = stream!(
     "s.n DESC, d.seq DESC"
 );
 
-/// A statement and the rest of its parameters.
-type Stream = (&'static str, Vec<i64>);
+/// A statement, the first message it is about, and its other parameters.
+struct Stream {
+    sql: &'static str,
+    from: i64,
+    key: Vec<i64>,
+}
+
+impl Stream {
+    fn new(sql: &'static str, key: Vec<i64>) -> Self {
+        Self { sql, from: 0, key }
+    }
+}
 
 pub(super) fn search(
     db: &Connection,
@@ -82,9 +92,10 @@ pub(super) fn search(
         return Ok(Vec::new());
     };
     let mut found: Vec<(i64, Delivery)> = Vec::new();
-    for (sql, key) in streams(filter, &accounts, first, last) {
+    for Stream { sql, from, key } in streams(db, filter, &accounts, first, last)? {
+        let from = from.max(first);
         let mut rows = db.prepare_cached(sql)?;
-        let mut rows = rows.query(params_from_iter([first, last].into_iter().chain(key)))?;
+        let mut rows = rows.query(params_from_iter([from, last].into_iter().chain(key)))?;
         let mut taken = 0;
         while taken < page.limit
             && let Some(row) = rows.next()?
@@ -158,27 +169,45 @@ fn bounds(
 }
 
 /// The streams that together hold everything that fits.
-fn streams(filter: &MessageFilter, accounts: &BTreeSet<i64>, first: i64, last: i64) -> Vec<Stream> {
+fn streams(
+    db: &Connection,
+    filter: &MessageFilter,
+    accounts: &BTreeSet<i64>,
+    first: i64,
+    last: i64,
+) -> Outcome<Vec<Stream>> {
     let with_term = |field, text: &str| {
-        let key = vec![term::span(first), term::span(last), term::hash(field, text)];
-        vec![(WITH_TERM, key)]
+        // The words of the newest span are not entered yet.
+        let newest: Option<i64> = db
+            .prepare_cached("-- search.newest\nSELECT max(seq) FROM message")?
+            .query_one([], |row| row.get(0))?;
+        let newest = term::span(newest.unwrap_or(0));
+        let entered = term::span(last).min(newest - 1);
+        let key = vec![term::span(first), entered, term::hash(field, text)];
+        let unentered = Stream {
+            from: term::messages(newest).0,
+            ..Stream::new(ALL, Vec::new())
+        };
+        Ok(vec![unentered, Stream::new(WITH_TERM, key)])
     };
     let by_account = |sql: &'static str, key: i64| {
         accounts
             .iter()
-            .map(move |&account| (sql, vec![account, key]))
+            .map(move |&account| Stream::new(sql, vec![account, key]))
     };
     if let Some(reference) = &filter.reference {
-        with_term(Field::Reference, reference)
-    } else if let Some(openid) = &filter.openid {
-        with_term(Field::OpenId, openid.as_str())
-    } else if let Some(code) = filter.errcode {
+        return with_term(Field::Reference, reference);
+    }
+    if let Some(openid) = &filter.openid {
+        return with_term(Field::OpenId, openid.as_str());
+    }
+    Ok(if let Some(code) = filter.errcode {
         by_account(ERRCODE_OPEN, code)
             .chain(by_account(ERRCODE_OVER, code))
             .collect()
     } else {
         match filter.status.map(Status::state) {
-            Some(State::Open) => vec![(OPEN, Vec::new())],
+            Some(State::Open) => vec![Stream::new(OPEN, Vec::new())],
             Some(
                 state @ (State::Delivered
                 | State::Undelivered
@@ -195,9 +224,9 @@ fn streams(filter: &MessageFilter, accounts: &BTreeSet<i64>, first: i64, last: i
                     .flat_map(|kind| by_account(OF_ACCOUNT, kind_code(kind)))
                     .collect()
             }
-            Some(State::Accepted) | None => vec![(ALL, Vec::new())],
+            Some(State::Accepted) | None => vec![Stream::new(ALL, Vec::new())],
         }
-    }
+    })
 }
 
 /// The row's message, if it fits all conditions. The cheap ones come first: most

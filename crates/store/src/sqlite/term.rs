@@ -1,5 +1,10 @@
 //! The words messages are searched by. See `term` and `span` in the first
 //! migration for why they are kept in spans.
+//!
+//! The words of a span are entered when it is full, all at once and in their
+//! order: entered one by one they would touch some twenty pages of the span in
+//! each small transaction, more than everything else about a message. The newest
+//! span is searched by looking at its messages.
 
 use rusqlite::{Connection, params};
 
@@ -46,10 +51,40 @@ pub(super) fn hash(field: Field, text: &str) -> i64 {
     hash.cast_signed()
 }
 
-/// Enters a word of a message.
-pub(super) fn enter(db: &Connection, seq: i64, field: Field, text: &str) -> Outcome<()> {
-    db.prepare_cached("-- term.enter\nINSERT INTO term (span, term, seq) VALUES (?1, ?2, ?3)")?
-        .execute(params![span(seq), hash(field, text), seq])?;
+/// Enters the words of the span before that of `seq`, the first message of a
+/// new one.
+pub(super) fn enter_full_span(db: &Connection, seq: i64) -> Outcome<()> {
+    let full = span(seq) - 1;
+    let (first, last) = messages(full);
+    let mut words = Vec::new();
+    let mut of_span = db.prepare_cached(
+        "-- term.messages\n\
+         SELECT seq, openid, reference FROM message WHERE seq BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = of_span.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        let text = |column| {
+            row.get_ref(column)?
+                .as_str_or_null()
+                .map_err(rusqlite::Error::from)
+        };
+        if let Some(openid) = text(1)? {
+            words.push((hash(Field::OpenId, openid), seq));
+        }
+        if let Some(reference) = text(2)? {
+            words.push((hash(Field::Reference, reference), seq));
+        }
+    }
+    words.sort_unstable();
+    // Numbers are given again after the newest messages were removed: some words
+    // may be there.
+    let mut enter = db.prepare_cached(
+        "-- term.enter\nINSERT OR IGNORE INTO term (span, term, seq) VALUES (?1, ?2, ?3)",
+    )?;
+    for (word, seq) in words {
+        enter.execute([full, word, seq])?;
+    }
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn prepare<N: Need>(
         Ok(prepared) if violations.is_empty() => Ok(prepared),
         Ok(prepared) => Err(Refusal::Invalid {
             violations,
-            preview: prepared.preview,
+            preview: prepared.preview(),
         }),
         Err(Rejection::Invalid {
             violations: more,

@@ -26,7 +26,7 @@ pub(crate) async fn validate(
     query.done()?;
     let refusal = match request.json::<NewMessage>() {
         Ok(message) => match prepare(&caller, message).await {
-            Ok(prepared) => return answer(Vec::new(), prepared.preview),
+            Ok(prepared) => return answer(Vec::new(), prepared.preview()),
             Err(refusal) => refusal,
         },
         Err(problem) => Refusal::Other(problem),
