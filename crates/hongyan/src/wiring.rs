@@ -13,11 +13,12 @@ use hongyan_domain::port::{Store, StoreError};
 use hongyan_engine::chance::Chance;
 use hongyan_engine::{CredentialSettings, Engine, EngineSettings};
 use hongyan_gateway::GatewaySettings;
-use hongyan_store::{OpenOptions, Seal, SqliteStore};
+use hongyan_store::{OpenError, OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{Client, HyperTransport};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, Database, DatabaseUrl};
 use crate::failure::Failure;
 
 /// What a store is opened for.
@@ -31,36 +32,88 @@ pub(crate) enum Purpose {
     Look,
 }
 
+/// A store, and the clock that goes with it.
+pub(crate) struct OpenStore {
+    pub(crate) store: Arc<dyn Store>,
+    /// The database's where several nodes share one, so that all mean the same
+    /// time; else this machine's.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 /// The store of a configuration.
-pub(crate) fn open_store(config: &Config, purpose: Purpose) -> Result<Arc<dyn Store>, Failure> {
-    let DatabaseUrl::Sqlite(path) = &config.database.url;
-    let (path, key) = (
-        config.resolve(path),
-        config.resolve(&config.secrets.key_file),
-    );
-    let database_exists = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+pub(crate) async fn open_store(config: &Config, purpose: Purpose) -> Result<OpenStore, Failure> {
+    match &config.database.url {
+        DatabaseUrl::Sqlite(path) => open_sqlite(config, &config.resolve(path), purpose),
+        DatabaseUrl::Postgres(url) => open_postgres(config, url, purpose).await,
+    }
+}
+
+fn open_sqlite(config: &Config, path: &Path, purpose: Purpose) -> Result<OpenStore, Failure> {
+    let key = config.resolve(&config.secrets.key_file);
+    let database_exists = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
     if !database_exists && purpose == Purpose::Look {
         return Err(Failure::new(format!(
             "there is no database at {}: `hongyan serve` and `hongyan keys create` make one",
             path.display()
         )));
     }
-    if is_database(&path) && !key.exists() {
+    if is_database(path) && !key.exists() {
         return Err(Failure::new(format!(
             "the key file {} is missing, and the secrets in {} cannot be read without it: restore it from its backup",
             key.display(),
             path.display()
         )));
     }
-    let exclusive = purpose == Purpose::Gateway;
-    let seal = Seal::load_or_create(&key)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = OpenOptions {
-        exclusive,
+        exclusive: purpose == Purpose::Gateway,
         create: purpose != Purpose::Look,
-        clock: Arc::new(SystemClock),
-        seal,
+        clock: Arc::clone(&clock),
+        seal: Seal::load_or_create(&key)?,
     };
-    Ok(Arc::new(SqliteStore::open(&path, options)?))
+    Ok(OpenStore {
+        store: Arc::new(SqliteStore::open(path, options)?),
+        clock,
+    })
+}
+
+async fn open_postgres(
+    config: &Config,
+    url: &SecretString,
+    purpose: Purpose,
+) -> Result<OpenStore, Failure> {
+    let key = config.resolve(&config.secrets.key_file);
+    let key_is_new = !key.exists();
+    let Database {
+        pool_size,
+        connect_timeout_s,
+        statement_timeout_s,
+        ..
+    } = config.database;
+    let options = PostgresOptions {
+        migrate: purpose != Purpose::Look,
+        pool_size: if purpose == Purpose::Gateway {
+            pool_size
+        } else {
+            1
+        },
+        connect_timeout: Duration::from_secs(connect_timeout_s),
+        statement_timeout: Duration::from_secs(statement_timeout_s),
+        ..PostgresOptions::new(url.clone(), Seal::load_or_create(&key)?)
+    };
+    match PostgresStore::open(options).await {
+        Ok(store) => Ok(OpenStore {
+            clock: store.clock(),
+            store: Arc::new(store),
+        }),
+        Err(error) => {
+            // A key that fits nothing must not lie there as if it did.
+            if key_is_new && matches!(error, OpenError::SealedOtherwise { .. }) {
+                let _ = std::fs::remove_file(&key);
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// Whether the file begins as an SQLite database does (SQLite file format, 1.3).
@@ -71,7 +124,7 @@ fn is_database(path: &Path) -> bool {
 }
 
 /// The engine over a store. Nothing runs yet.
-pub(crate) async fn open_engine(config: &Config, store: Arc<dyn Store>) -> Result<Engine, Failure> {
+pub(crate) async fn open_engine(config: &Config, opened: &OpenStore) -> Result<Engine, Failure> {
     let transport = HyperTransport::new(config.wechat.transport())?;
     let dispatch = config.dispatch.settings(&config.wechat);
     let settings = EngineSettings {
@@ -82,8 +135,9 @@ pub(crate) async fn open_engine(config: &Config, store: Arc<dyn Store>) -> Resul
         dispatch,
         retention: config.retention.settings(),
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let client = Client::new(transport, config.wechat.bases());
+    let OpenStore { store, clock } = opened;
+    let (store, clock) = (Arc::clone(store), Arc::clone(clock));
     Ok(Engine::open(store, client, clock, Chance::fresh(), settings).await?)
 }
 
@@ -155,8 +209,9 @@ impl Gateway {
         // The port first: when it is taken, the database stays untouched.
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr()?;
-        let store = open_store(config, Purpose::Gateway)?;
-        let engine = open_engine(config, Arc::clone(&store)).await?;
+        let opened = open_store(config, Purpose::Gateway).await?;
+        let engine = open_engine(config, &opened).await?;
+        let store = opened.store;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));
         Ok(Self {

@@ -1,13 +1,15 @@
 //! How fast the store takes messages in and hands them out, on this machine.
 //!
-//! `cargo run --profile quick -p hongyan-store --example throughput -- [directory] [old messages]`
+//! `cargo run --profile quick -p hongyan-store --example throughput -- [where] [old messages]`,
+//! where = a directory for an SQLite file, or the `postgres://` URL of an empty
+//! database.
 #![expect(
     clippy::print_stdout,
     reason = "a program that reports on standard output"
 )]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has no result")]
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +19,9 @@ use hongyan_domain::delivery::{Attempt, Decision, History, Outcome, Settlement};
 use hongyan_domain::message::{
     Content, Message, OnUnknown, Priority, State, TemplateContent, Value,
 };
-use hongyan_domain::port::{AccountStore, MessageFilter, MessageStore, NewBatch, Page, QueueStore};
+use hongyan_domain::port::{MessageFilter, NewBatch, Page, Store};
 use hongyan_domain::{AccountId, MessageId};
-use hongyan_store::{OpenOptions, Seal, SqliteStore};
+use hongyan_store::{OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{AppSecret, MsgId};
 
 const SINGLES: usize = 100_000;
@@ -30,13 +32,25 @@ const CLAIM: usize = 500;
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let directory = arguments
+    let place = arguments
         .next()
-        .map_or_else(std::env::temp_dir, PathBuf::from);
+        .unwrap_or_else(|| std::env::temp_dir().to_str().unwrap().to_owned());
     let old: usize = arguments.next().map_or(0, |text| text.parse().unwrap());
-    let directory = tempfile::tempdir_in(directory).unwrap();
-    let path = directory.path().join("hongyan.db");
-    let store = Arc::new(open(&path));
+    let mut file = None;
+    let store: Arc<dyn Store> = if place.starts_with("postgres") {
+        let options = PostgresOptions::new(place, Seal::new(&[1; 32]));
+        Arc::new(PostgresStore::open(options).await.unwrap())
+    } else {
+        let directory = tempfile::tempdir_in(place).unwrap();
+        let path = directory.path().join("hongyan.db");
+        let store = open(&path);
+        file = Some((directory, path));
+        Arc::new(store)
+    };
+    let mebibytes = || {
+        file.as_ref()
+            .map_or(0, |(_, path)| std::fs::metadata(path).unwrap().len() >> 20)
+    };
     let account = store.add_account(&settings(), None).await.unwrap().id;
 
     for _ in 0..old.div_ceil(100_000) {
@@ -44,10 +58,7 @@ async fn main() {
         drain(&store, account, 2).await;
     }
     if old > 0 {
-        println!(
-            "{old} old messages, {} MiB",
-            std::fs::metadata(&path).unwrap().len() >> 20
-        );
+        println!("{old} old messages, {} MiB", mebibytes());
     }
 
     let begin = Begin::now();
@@ -119,13 +130,11 @@ async fn main() {
         .lines()
         .find(|line| line.starts_with("VmHWM"))
         .unwrap_or_default();
-    println!(
-        "{} MiB on disk, {memory}",
-        std::fs::metadata(&path).unwrap().len() >> 20
-    );
+    println!("{} MiB on disk, {memory}", mebibytes());
+    store.shutdown().await;
 }
 
-fn open(path: &std::path::Path) -> SqliteStore {
+fn open(path: &Path) -> SqliteStore {
     let options = OpenOptions {
         exclusive: true,
         create: true,
@@ -185,7 +194,7 @@ fn processor_seconds(name: Option<&str>) -> f64 {
         .sum()
 }
 
-async fn batches(store: &Arc<SqliteStore>, account: AccountId, count: usize) {
+async fn batches(store: &Arc<dyn Store>, account: AccountId, count: usize) {
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..2 {
         let store = Arc::clone(store);
@@ -205,7 +214,7 @@ async fn batches(store: &Arc<SqliteStore>, account: AccountId, count: usize) {
     callers.join_all().await;
 }
 
-async fn drain(store: &Arc<SqliteStore>, account: AccountId, workers: usize) -> usize {
+async fn drain(store: &Arc<dyn Store>, account: AccountId, workers: usize) -> usize {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..workers {
         let store = Arc::clone(store);
@@ -256,7 +265,7 @@ fn settings() -> AccountSettings {
         token_mode: TokenMode::Stable,
         callback: None,
         rate_per_second: None,
-        max_in_flight: 256,
+        max_in_flight: 10_000,
         disabled: false,
     }
 }

@@ -5,14 +5,17 @@
 //!   disk: the answer is given after the commit.
 //! - Secrets (account secrets, tokens, answers kept for idempotency) are sealed
 //!   by [`Seal`] before they reach the database.
-//! - Dialects differ in directories ([`sqlite`]), never in branches. One suite
+//! - Dialects differ in directories ([`sqlite`], [`postgres`]), never in branches. One suite
 //!   (`tests/suite`) says what every back-end must do.
 //! - Nothing here knows the engine, HTTP or configuration files.
 
+mod codes;
 mod error;
+pub mod postgres;
 mod seal;
 pub mod sqlite;
 
-pub use error::OpenError;
+pub use error::{Endpoint, OpenError};
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use seal::{Place, Seal, SealError, Unsealable};
 pub use sqlite::{OpenOptions, SqliteStore};

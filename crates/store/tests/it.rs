@@ -4,5 +4,6 @@
 
 mod durability;
 mod opening;
+mod postgres;
 mod sqlite;
 mod suite;

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use clap::Args;
 use hongyan_engine::StepState;
 
@@ -85,10 +83,10 @@ impl Doctor {
             });
         };
         fine("configuration", "every key is known and fits");
-        let store = open_store(&config, Purpose::Look)?;
-        store.ping().await?;
+        let opened = open_store(&config, Purpose::Look).await?;
+        opened.store.ping().await?;
         fine("database", "it can be read and written");
-        let engine = open_engine(&config, Arc::clone(&store)).await?;
+        let engine = open_engine(&config, &opened).await?;
         let accounts = engine.accounts();
         if accounts.is_empty() {
             findings.push(Finding {
@@ -114,7 +112,7 @@ impl Doctor {
                 fix: step.fix,
             }));
         }
-        store.shutdown().await;
+        opened.store.shutdown().await;
         Ok(())
     }
 }

@@ -63,7 +63,8 @@ impl Keys {
         match self.verb {
             Verb::Create(create) => create.run().await,
             Verb::List { file, json } => {
-                let keys = open_store(&file.load()?, Purpose::Look)?.keys().await?;
+                let store = open_store(&file.load()?, Purpose::Look).await?.store;
+                let keys = store.keys().await?;
                 if json {
                     let keys: Vec<_> = keys
                         .iter()
@@ -114,7 +115,7 @@ impl Create {
         if self.expires_at.is_some_and(|end| end <= now) {
             return Err(Failure::usage("--expires-at has passed already"));
         }
-        let store = open_store(&self.file.load()?, Purpose::Add)?;
+        let store = open_store(&self.file.load()?, Purpose::Add).await?.store;
         let (key, text) = make_key(
             &SystemClock,
             &Chance::fresh(),
@@ -138,7 +139,7 @@ impl Create {
 }
 
 async fn remove(file: &ConfigFile, wanted: &str) -> Result<(), Failure> {
-    let store = open_store(&file.load()?, Purpose::Look)?;
+    let store = open_store(&file.load()?, Purpose::Look).await?.store;
     let by_id = wanted.parse::<KeyId>().ok();
     let keys = store.keys().await?;
     let key = keys

@@ -138,6 +138,7 @@ impl Config {
     fn validate(&self, path: &Path) -> Result<(), ConfigError> {
         self.dispatch
             .validate(&self.wechat)
+            .and_then(|()| self.database.validate())
             .map_err(|reason| ConfigError::File {
                 path: path.into(),
                 reason,

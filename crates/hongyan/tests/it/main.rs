@@ -4,5 +4,7 @@
 
 mod cli;
 mod demo;
+mod postgres;
 mod refusals;
+mod stopping;
 mod support;

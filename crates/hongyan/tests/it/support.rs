@@ -1,6 +1,7 @@
 //! Running the binary.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -89,6 +90,50 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where a gateway says that it listens.
+pub(crate) fn address(gateway: &mut Running) -> String {
+    let said = gateway.read_until("is ready at");
+    let (_, after) = said.split_once("http://").expect("an address");
+    after.split(' ').next().expect("an address").to_owned()
+}
+
+/// Status and whole answer of a request on a connection of its own; `None` =
+/// nobody listens. An empty key is left out.
+pub(crate) fn get(address: &str, path: &str, key: &str) -> Option<(u16, String)> {
+    exchange(address, "GET", path, key, "")
+}
+
+/// Like [`get`], with a body.
+pub(crate) fn post(address: &str, path: &str, key: &str, body: &Value) -> (u16, String) {
+    exchange(address, "POST", path, key, &body.to_string()).expect("it listens")
+}
+
+fn exchange(
+    address: &str,
+    method: &str,
+    path: &str,
+    key: &str,
+    body: &str,
+) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let key = if key.is_empty() {
+        String::new()
+    } else {
+        format!("Authorization: Bearer {key}\r\n")
+    };
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{key}Connection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer))
 }
 
 /// A demo on ports of its own.

@@ -44,6 +44,11 @@ macro_rules! cases {
                 fn sqlite() {
                     crate::sqlite::run(super::$case);
                 }
+
+                #[test]
+                fn postgres() {
+                    crate::postgres::run(super::$case);
+                }
             }
         )+
     };
@@ -104,7 +109,7 @@ impl Kit {
             token_mode: TokenMode::Stable,
             callback: None,
             rate_per_second: None,
-            max_in_flight: 256,
+            max_in_flight: 10_000,
             disabled: false,
         }
     }

@@ -1,0 +1,429 @@
+//! Handing messages out, within what the account may send.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hongyan_domain::clock::from_millisecond;
+use hongyan_domain::delivery::{Claimed, History, Lease};
+use hongyan_domain::message::Priority;
+use hongyan_domain::port::{Batch, StoreError};
+use hongyan_domain::{AccountId, MessageId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::fault::{Fault, Outcome};
+use super::link::Db;
+use super::row::{self, MESSAGE_COLUMNS, message_columns, message_id, now, number, optional_time};
+
+/// When to ask again while as many as may be are under way.
+const IN_FLIGHT_PAUSE: i64 = 50;
+
+/// Claims whose answers were lost: what they took is held by nobody. The next
+/// claim for the account gives it back first.
+#[derive(Debug, Default)]
+pub(super) struct LostClaims(Mutex<BTreeMap<i64, Vec<i64>>>);
+
+/// Lost claims remembered for an account at most; further ones end with their
+/// leases.
+const MOST_LOST: usize = 64;
+
+impl LostClaims {
+    /// A claim begins. Until it is told to be known it counts as lost, also when
+    /// its caller goes away.
+    pub(super) fn begin(&self, account: AccountId) -> std::io::Result<Ticket<'_>> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(std::io::Error::from)?;
+        Ok(Ticket {
+            lost: self,
+            account: account.0,
+            number: i64::from_ne_bytes(random),
+            is_known: false,
+        })
+    }
+
+    fn of(&self, account: i64) -> Vec<i64> {
+        let lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.get(&account).cloned().unwrap_or_default()
+    }
+
+    fn forget(&self, account: i64, numbers: &[i64]) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_account) = lost.get_mut(&account) {
+            of_account.retain(|number| !numbers.contains(number));
+            if of_account.is_empty() {
+                lost.remove(&account);
+            }
+        }
+    }
+}
+
+/// One claim.
+pub(super) struct Ticket<'a> {
+    lost: &'a LostClaims,
+    account: i64,
+    number: i64,
+    is_known: bool,
+}
+
+impl Ticket<'_> {
+    /// The claims of the account that are to be given back; with `again` this
+    /// one is among them.
+    fn lost(&self, again: bool) -> Vec<i64> {
+        let mut lost = self.lost.of(self.account);
+        if again {
+            lost.push(self.number);
+        }
+        lost
+    }
+
+    /// What it took has reached the caller, and those were given back.
+    pub(super) fn known(mut self, given_back: &[i64]) {
+        self.is_known = true;
+        self.lost.forget(self.account, given_back);
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.is_known {
+            return;
+        }
+        let mut lost = self.lost.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = lost.entry(self.account).or_default();
+        if of_account.len() < MOST_LOST {
+            of_account.push(self.number);
+        }
+    }
+}
+
+/// The rate of an account, for all nodes together: a token bucket as the engine
+/// has one for itself. It starts with a tenth of a second's worth, so that the
+/// first second does not see twice the rate, and never holds more, so that what
+/// was not used is not made up for in a burst. Slow rates hold two, or every
+/// look that comes late would cost a part of one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bucket {
+    rate: f64,
+    tokens: f64,
+}
+
+impl Bucket {
+    fn filled(rate: i64, tokens: f64, filled_at: Option<i64>, now: i64) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "rates and spans of time are far below 2^52"
+        )]
+        let (rate, passed) = (
+            rate.max(0) as f64,
+            filled_at.map(|then| now.saturating_sub(then).max(0) as f64),
+        );
+        let start = (rate / 10.0).max(1.0);
+        let tokens = match passed {
+            None => start,
+            Some(passed) => (tokens + rate * passed / 1000.0).min(start.max(2.0)),
+        };
+        Self { rate, tokens }
+    }
+
+    fn whole(self) -> i64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the bucket holds between 0 and u32::MAX tokens"
+        )]
+        let tokens = self.tokens as i64;
+        tokens
+    }
+
+    /// How many milliseconds until there is one after `taken` are gone.
+    fn wait(self, taken: i64) -> i64 {
+        #[expect(clippy::cast_precision_loss, reason = "claims are far below 2^52")]
+        let missing = 1.0 - (self.tokens - taken as f64);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "no account is so slow that the span does not fit"
+        )]
+        let wait = (missing * 1000.0 / self.rate.max(0.001) - 1e-6).ceil() as i64;
+        wait.max(1)
+    }
+}
+
+/// What an account may send at this moment.
+struct Room {
+    now: i64,
+    in_flight: i64,
+    bucket: Option<Bucket>,
+}
+
+/// What a claim brought, and the lost ones it gave back.
+pub(super) type Brought = (Batch, Vec<i64>);
+
+/// In one transaction: holds the account's lane, so that no other node claims
+/// for it meanwhile, looks how much may be taken, and takes it.
+pub(super) async fn claim(
+    db: &Db,
+    ticket: &Ticket<'_>,
+    limit: usize,
+    lease: Duration,
+    by_hand: Option<i64>,
+    again: bool,
+) -> Outcome<Brought> {
+    let account = ticket.account;
+    let lost = ticket.lost(again);
+    let Some(room) = begin(db, account, &lost, by_hand).await? else {
+        // The account is gone.
+        db.commit().await?;
+        return Ok((Batch::default(), lost));
+    };
+    let wanted = number(limit);
+    let mut allowed = wanted.min(room.in_flight);
+    if let Some(bucket) = room.bucket {
+        allowed = allowed.min(bucket.whole());
+    }
+    let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+    let until = room.now.saturating_add(lease);
+    let (rows, next) = take(db, ticket, &room, allowed, until).await?;
+    let taken = number(rows.len());
+    let mut next_due_at = next;
+    if let Some(due_at) = next
+        && due_at <= room.now
+        && taken < wanted
+    {
+        // The account's limits held it back: which of them?
+        let wait = match room.bucket {
+            Some(bucket) if bucket.whole() <= room.in_flight => bucket.wait(taken),
+            _ if taken >= room.in_flight => IN_FLIGHT_PAUSE,
+            // Somebody had it in hand at that moment.
+            _ => 1,
+        };
+        next_due_at = Some(room.now.saturating_add(wait));
+    }
+    let claimed = rows
+        .iter()
+        .filter_map(|row| understand(row, until))
+        .collect();
+    let batch = Batch {
+        claimed,
+        next_due_at: next_due_at.map(from_millisecond),
+    };
+    Ok((batch, lost))
+}
+
+async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Outcome<Option<Room>> {
+    let hold = db
+        .prepare_cached("-- claim.hold\nSELECT 1 FROM lane WHERE account = $1 FOR UPDATE")
+        .await?;
+    // A statement of its own: it sees what was committed before the lane was
+    // free, and the time after that.
+    let room = db
+        .prepare_cached(concat!(
+            "-- claim.room\n\
+             SELECT t.now, a.max_in_flight, a.rate_per_second, l.tokens, l.filled_at, (\
+                SELECT count(*) FROM (SELECT 1 FROM work w WHERE w.account = $1 \
+                    AND w.claimed_at IS NOT NULL AND w.due_at > t.now LIMIT a.max_in_flight) held) \
+             FROM (SELECT ",
+            now!("$2"),
+            " AS now) t, account a, lane l WHERE a.id = $1 AND l.account = $1"
+        ))
+        .await?;
+    let row = if lost.is_empty() {
+        let ((), _, row) = tokio::try_join!(
+            db.begin(),
+            async { db.query_opt(&hold, &[&account]).await },
+            async { db.query_opt(&room, &[&account, &by_hand]).await }
+        )?;
+        row
+    } else {
+        let give_back = db
+            .prepare_cached(concat!(
+                "-- claim.give_back\n\
+                 UPDATE work SET claimed_at = NULL, claim = NULL, lease_token = lease_token + 1, \
+                    due_at = ",
+                now!("$3"),
+                " WHERE account = $1 AND claimed_at IS NOT NULL AND claim = ANY($2)"
+            ))
+            .await?;
+        let ((), _, _, row) = tokio::try_join!(
+            db.begin(),
+            async { db.query_opt(&hold, &[&account]).await },
+            async { db.execute(&give_back, &[&account, &lost, &by_hand]).await },
+            async { db.query_opt(&room, &[&account, &by_hand]).await }
+        )?;
+        row
+    };
+    let Some(row) = row else { return Ok(None) };
+    let now = row.try_get(0)?;
+    let (most, held): (i64, i64) = (row.try_get(1)?, row.try_get(5)?);
+    let (tokens, filled_at) = (row.try_get(3)?, row.try_get(4)?);
+    Ok(Some(Room {
+        now,
+        in_flight: (most - held).max(0),
+        bucket: row
+            .try_get::<_, Option<i64>>(2)?
+            .map(|rate| Bucket::filled(rate, tokens, filled_at, now)),
+    }))
+}
+
+/// Takes at most `allowed` messages and commits. Returns them, the most urgent
+/// and longest due first, and when the next one becomes due.
+async fn take(
+    db: &Db,
+    ticket: &Ticket<'_>,
+    room: &Room,
+    allowed: i64,
+    until: i64,
+) -> Outcome<(Vec<Row>, Option<i64>)> {
+    let next = db
+        .prepare_cached(
+            "-- claim.next\n\
+             SELECT min(first.due_at) FROM unnest($2::smallint[]) b(band) CROSS JOIN LATERAL (\
+                SELECT w.due_at FROM work w WHERE w.account = $1 AND w.band = b.band \
+                    AND w.claim IS DISTINCT FROM $3 \
+                ORDER BY w.due_at, w.id LIMIT 1) first",
+        )
+        .await?;
+    let bands: Vec<i16> = Priority::ALL
+        .iter()
+        .map(|priority| priority.band().into())
+        .collect();
+    let account = ticket.account;
+    if allowed == 0 {
+        let (row, ()) = tokio::try_join!(
+            async {
+                db.query_one(&next, &[&account, &bands, &ticket.number])
+                    .await
+            },
+            db.commit()
+        )?;
+        return Ok((Vec::new(), row.try_get(0)?));
+    }
+    // The three bands are those of `Priority`.
+    let take = db
+        .prepare_cached(concat!(
+            "-- claim.take\n\
+             WITH high AS MATERIALIZED (\
+                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 0 AND due_at <= $2 \
+                ORDER BY due_at, id LIMIT $3::bigint FOR UPDATE SKIP LOCKED), \
+             normal AS MATERIALIZED (\
+                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 1 AND due_at <= $2 \
+                ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
+                FOR UPDATE SKIP LOCKED), \
+             low AS MATERIALIZED (\
+                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 2 AND due_at <= $2 \
+                ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
+                    - (SELECT count(*) FROM normal) \
+                FOR UPDATE SKIP LOCKED), \
+             due AS (SELECT * FROM high UNION ALL SELECT * FROM normal UNION ALL SELECT * FROM low), \
+             taken AS (\
+                UPDATE work w SET due_at = $4, lease_token = w.lease_token + 1, claimed_at = $2, \
+                    claim = $5, interrupted_at = coalesce(w.interrupted_at, w.claimed_at) \
+                FROM due WHERE w.id = due.id AND w.account = $1 \
+                RETURNING w.id, w.lease_token, w.attempts, w.first_uncertain_at, \
+                    w.interrupted_at, w.doubted, due.band, due.due_at), \
+             spent AS (\
+                UPDATE lane SET tokens = $6::double precision - (SELECT count(*) FROM taken), \
+                    filled_at = $2 \
+                WHERE account = $1 AND $6::double precision IS NOT NULL AND EXISTS (SELECT 1 FROM taken)) \
+             SELECT ",
+            message_columns!(),
+            ", t.id, t.lease_token, t.attempts, t.first_uncertain_at, t.interrupted_at, t.doubted \
+             FROM taken t LEFT JOIN message m ON m.id = t.id AND m.account = $1 \
+             ORDER BY t.band, t.due_at, t.id"
+        ))
+        .await?;
+    let tokens = room.bucket.map(|bucket| bucket.tokens);
+    let (rows, row, ()) = tokio::try_join!(
+        async {
+            db.query(
+                &take,
+                &[
+                    &account,
+                    &room.now,
+                    &allowed,
+                    &until,
+                    &ticket.number,
+                    &tokens,
+                ],
+            )
+            .await
+        },
+        async {
+            db.query_one(&next, &[&account, &bands, &ticket.number])
+                .await
+        },
+        db.commit()
+    )?;
+    Ok((rows, row.try_get(0)?))
+}
+
+/// What is handed out. A message that cannot be read back must not keep the
+/// others from being sent: it is left to its lease.
+fn understand(row: &Row, until: i64) -> Option<Claimed> {
+    const WORK: usize = MESSAGE_COLUMNS;
+    let read = || -> Outcome<Claimed> {
+        if row.try_get::<_, Option<Uuid>>(0)?.is_none() {
+            return Err(Fault::corrupt("it is in the queue but not in the archive"));
+        }
+        Ok(Claimed {
+            message: row::message(row)?,
+            lease: Lease {
+                token: row.try_get(WORK + 1)?,
+                until: from_millisecond(until),
+            },
+            history: History {
+                attempts: row::count(row.try_get(WORK + 2)?),
+                first_uncertain_at: optional_time(row.try_get(WORK + 3)?),
+                doubted: row.try_get(WORK + 5)?,
+            },
+            interrupted_at: optional_time(row.try_get(WORK + 4)?),
+        })
+    };
+    read()
+        .map_err(StoreError::from)
+        .inspect_err(|error| {
+            let id: Option<MessageId> = row.try_get(WORK).ok().map(message_id);
+            tracing::error!(?id, %error, "a queued message cannot be read back");
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_lets_through_what_the_rate_says() {
+        let (mut tokens, mut filled_at, mut sent) = (0.0, None, 0);
+        for now in (0..10_000).step_by(7) {
+            let bucket = Bucket::filled(50, tokens, filled_at, now);
+            let taken = bucket.whole();
+            (tokens, filled_at) = (bucket.tokens - f64::from(taken as i32), Some(now));
+            sent += taken;
+        }
+        assert!((495..=505).contains(&sent), "{sent}");
+        let idle = Bucket::filled(50, tokens, filled_at, 70_000);
+        assert!(idle.whole() <= 5, "what was not used is not made up for");
+    }
+
+    #[test]
+    fn a_bucket_tells_when_it_has_one() {
+        let empty = Bucket::filled(1, 0.0, Some(0), 999);
+        assert_eq!((empty.whole(), empty.wait(0)), (0, 1));
+        assert_eq!(Bucket::filled(1, 0.0, Some(0), 1000).whole(), 1);
+        let started = Bucket::filled(1000, 0.0, None, 0);
+        assert_eq!((started.whole(), started.wait(100)), (100, 1));
+        assert_eq!(Bucket::filled(2, 0.0, Some(0), 0).wait(0), 500);
+    }
+
+    #[test]
+    fn a_claim_is_lost_until_it_is_known() {
+        let lost = LostClaims::default();
+        drop(lost.begin(AccountId(7)).unwrap());
+        let next = lost.begin(AccountId(7)).unwrap();
+        let before = next.lost(false);
+        assert_eq!((before.len(), next.lost(true).len()), (1, 2));
+        assert!(lost.begin(AccountId(8)).unwrap().lost(false).is_empty());
+        next.known(&before);
+        assert!(lost.of(7).is_empty());
+    }
+}

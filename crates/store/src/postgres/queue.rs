@@ -1,0 +1,186 @@
+//! The queue: handing messages out and taking them back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hongyan_domain::clock::from_millisecond;
+use hongyan_domain::delivery::Settlement;
+use hongyan_domain::message::State;
+use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
+use hongyan_domain::{AccountId, MessageId};
+use uuid::Uuid;
+
+use super::fault::{Fault, Outcome};
+use super::hints::Topic;
+use super::link::Db;
+use super::row::{message_id, message_uuid, now, number, optional_time};
+use super::settle::Plan;
+use super::{PostgresStore, claim, settle};
+use crate::codes;
+
+#[async_trait]
+impl QueueStore for PostgresStore {
+    async fn claim(
+        &self,
+        account: AccountId,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<Batch, StoreError> {
+        let ticket = self.lost_claims.begin(account).map_err(Fault::from)?;
+        let (batch, given_back) = {
+            let ticket = &ticket;
+            self.link
+                .run(|db, again| async move {
+                    claim::claim(&db, ticket, limit, lease, self.by_hand(), again).await
+                })
+                .await?
+        };
+        ticket.known(&given_back);
+        Ok(batch)
+    }
+
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
+        if settlements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = &Plan::of(&settlements)?;
+        let settled = self
+            .link
+            .run(|db, again| async move { settle::settle(&db, plan, again).await })
+            .await?;
+        self.housekeeping.note(settled.len());
+        Ok(settled)
+    }
+
+    async fn release(&self, held: &[(MessageId, i64)]) -> Result<(), StoreError> {
+        if held.is_empty() {
+            return Ok(());
+        }
+        let mut held: Vec<(Uuid, i64)> = held
+            .iter()
+            .map(|&(id, token)| (message_uuid(id), token))
+            .collect();
+        held.sort_unstable();
+        let (ids, tokens): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        let (ids, tokens) = (&ids, &tokens);
+        let accounts = self
+            .link
+            .run(|db, _| async move { release(&db, ids, tokens, self.by_hand()).await })
+            .await?;
+        for account in accounts {
+            self.tell(Topic::Due, account);
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError> {
+        self.link
+            .run(|db, _| async move { expire(&db, limit, self.by_hand()).await })
+            .await
+    }
+
+    async fn depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
+        self.link.run(|db, _| depths(db)).await
+    }
+}
+
+/// Ends claims under which nothing was sent. What earlier holders may have sent
+/// stays noted. The token is used up: what its holder says later comes too late.
+async fn release(db: &Db, ids: &[Uuid], tokens: &[i64], by_hand: Option<i64>) -> Outcome<Vec<i64>> {
+    let release = db
+        .prepare_cached(concat!(
+            "-- queue.release\n\
+             UPDATE work w SET claimed_at = NULL, claim = NULL, lease_token = w.lease_token + 1, \
+                due_at = t.now \
+             FROM (SELECT ",
+            now!("$3"),
+            " AS now) t, unnest($1::uuid[], $2::bigint[]) held(id, token) \
+             WHERE w.id = held.id AND w.lease_token = held.token AND w.claimed_at IS NOT NULL \
+             RETURNING w.account"
+        ))
+        .await?;
+    let rows = db.query(&release, &[&ids, &tokens, &by_hand]).await?;
+    let mut accounts = rows
+        .iter()
+        .map(|row| Ok(row.try_get(0)?))
+        .collect::<Outcome<Vec<i64>>>()?;
+    accounts.sort_unstable();
+    accounts.dedup();
+    Ok(accounts)
+}
+
+/// Where a claim ended without a settlement its token is used up too, so that
+/// what its holder says later is not taken for something that was written
+/// before.
+async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<MessageId>> {
+    let expire = db
+        .prepare_cached(concat!(
+            "-- queue.expire\n\
+             WITH t AS MATERIALIZED (SELECT ",
+            now!("$1"),
+            " AS now), \
+             late AS MATERIALIZED (\
+                SELECT w.id, w.account FROM work w \
+                WHERE w.expires_at <= (SELECT now FROM t) \
+                    AND (w.claimed_at IS NULL OR w.due_at <= (SELECT now FROM t)) \
+                ORDER BY w.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
+             gone AS (\
+                DELETE FROM work w USING late WHERE w.id = late.id AND w.account = late.account \
+                RETURNING w.*) \
+             INSERT INTO outcome (id, account, state, settled_at, lease_token, attempt_count, \
+                last_errcode) \
+             SELECT id, account, \
+                CASE WHEN coalesce(claimed_at, interrupted_at, first_uncertain_at) IS NOT NULL \
+                    OR doubted THEN $3::smallint ELSE $4::smallint END, \
+                (SELECT now FROM t), lease_token + (claimed_at IS NOT NULL)::int, attempt_count, \
+                last_errcode \
+             FROM gone RETURNING id"
+        ))
+        .await?;
+    let (unknown, expired) = (State::Unknown.code(), State::Expired.code());
+    let rows = db
+        .query(
+            &expire,
+            &[
+                &by_hand,
+                &number(limit),
+                &i16::from(unknown),
+                &i16::from(expired),
+            ],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(message_id(row.try_get(0)?)))
+        .collect()
+}
+
+async fn depths(db: Db) -> Outcome<Vec<QueueDepth>> {
+    let depths = db
+        .prepare_cached(
+            "-- queue.depths\n\
+             SELECT account, band, count(*), min(due_at) FROM work GROUP BY account, band",
+        )
+        .await?;
+    let rows = db.query(&depths, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let (band, open): (i16, i64) = (row.try_get(1)?, row.try_get(2)?);
+            Ok(QueueDepth {
+                account: AccountId(row.try_get(0)?),
+                priority: codes::priority(band)?,
+                open: open.cast_unsigned(),
+                oldest_due_at: optional_time(row.try_get(3)?),
+            })
+        })
+        .collect()
+}
+
+/// Now, for the next statement that must agree with this one.
+pub(super) async fn time(db: &Db, by_hand: Option<i64>) -> Outcome<i64> {
+    let find = db
+        .prepare_cached(concat!("-- queue.now\nSELECT ", now!("$1")))
+        .await?;
+    let at: i64 = db.query_one(&find, &[&by_hand]).await?.try_get(0)?;
+    Ok(from_millisecond(at).as_millisecond())
+}

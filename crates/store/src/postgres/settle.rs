@@ -1,0 +1,431 @@
+//! Writing down what became of claimed messages: many with a few statements.
+//!
+//! What nearly every settlement needs is done for all at once: those that end
+//! leave the queue, those that wait go back into it, each with its last attempt.
+//! What is left are settlements that come late or a second time, one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hongyan_domain::MessageId;
+use hongyan_domain::delivery::{Attempt, Decision, Settlement};
+use hongyan_domain::message::State;
+use hongyan_domain::port::Settled;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::fault::{Fault, Outcome};
+use super::link::Db;
+use super::row::{message_uuid, millis, number, optional_millis, small, text};
+
+/// Settlements in the order in which they are written.
+pub(super) struct Plan<'a> {
+    settlements: &'a [Settlement],
+    /// Indexes, ordered by message id so that two who settle the same messages
+    /// do not wait for each other. A message stands in each round once.
+    rounds: Vec<Vec<usize>>,
+}
+
+impl<'a> Plan<'a> {
+    /// Refuses what is no end of a message's sending.
+    pub(super) fn of(settlements: &'a [Settlement]) -> Outcome<Self> {
+        let mut rounds: Vec<(BTreeSet<MessageId>, Vec<usize>)> = Vec::new();
+        for (i, settlement) in settlements.iter().enumerate() {
+            if let Decision::Settle { state, .. } = settlement.decision
+                && !State::Open.may_become(state)
+            {
+                let reason = format!("an open message cannot become {state:?}");
+                return Err(Fault::corrupt(reason));
+            }
+            let id = settlement.message;
+            match rounds.iter_mut().find(|(ids, _)| !ids.contains(&id)) {
+                Some((ids, round)) => {
+                    ids.insert(id);
+                    round.push(i);
+                }
+                None => rounds.push((BTreeSet::from([id]), vec![i])),
+            }
+        }
+        let rounds = rounds
+            .into_iter()
+            .map(|(_, mut round)| {
+                round.sort_by_key(|&i| settlements[i].message);
+                round
+            })
+            .collect();
+        Ok(Self {
+            settlements,
+            rounds,
+        })
+    }
+}
+
+/// One answer for each, in order.
+pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec<Settled>> {
+    let mut settled = vec![Settled::LeaseLost; plan.settlements.len()];
+    let mut begun = false;
+    for round in &plan.rounds {
+        let round: Vec<(usize, &Settlement)> =
+            round.iter().map(|&i| (i, &plan.settlements[i])).collect();
+        let held = write_held(db, &round, &mut begun).await?;
+        for (i, settlement) in round {
+            settled[i] = match held.get(&message_uuid(settlement.message)) {
+                Some(&(account, before)) => {
+                    note_earlier(db, settlement, account, before).await?;
+                    Settled::Written
+                }
+                None => write_late(db, settlement, again).await?,
+            };
+        }
+    }
+    db.commit().await?;
+    Ok(settled)
+}
+
+/// By message id: its account, and how many attempts it had before.
+type Held = BTreeMap<Uuid, (i64, i32)>;
+
+/// Writes down the settlements whose messages are still held under their tokens.
+async fn write_held(db: &Db, round: &[(usize, &Settlement)], begun: &mut bool) -> Outcome<Held> {
+    let is_end = |s: &Settlement| matches!(s.decision, Decision::Settle { .. });
+    let columns = |wanted: bool| {
+        let chosen = round.iter().map(|&(_, s)| s);
+        Columns::of(chosen.filter(|s| is_end(s) == wanted))
+    };
+    let (ends, waits) = (columns(true), columns(false));
+    let begin = async {
+        if std::mem::replace(begun, true) {
+            Ok(())
+        } else {
+            db.begin().await
+        }
+    };
+    let finish = async {
+        if ends.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.query(&db.prepare_cached(FINISH).await?, &ends.for_finish())
+            .await
+    };
+    let wait = async {
+        if waits.ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.query(&db.prepare_cached(WAIT).await?, &waits.for_wait())
+            .await
+    };
+    // One journey for all of them, once the statements are prepared.
+    let ((), finished, waiting) = tokio::try_join!(begin, finish, wait)?;
+    finished
+        .iter()
+        .chain(&waiting)
+        .map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?))))
+        .collect()
+}
+
+/// Takes open messages out of the queue, with their last attempts. The rows of
+/// `work` come in the order of the array.
+const FINISH: &str = "-- settle.finish\n\
+    WITH s AS MATERIALIZED (\
+        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::bigint[], $5::smallint[], \
+            $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::smallint[], $11::bigint[], \
+            $12::bigint[]) \
+        s(id, token, made, at, outcome, elapsed_ms, errcode, errmsg, rid, state, settled_at, msgid)), \
+    gone AS (\
+        DELETE FROM work w USING s \
+        WHERE w.id = s.id AND w.lease_token = s.token AND w.claimed_at IS NOT NULL \
+        RETURNING w.id, w.account, w.lease_token, w.attempt_count, w.last_errcode AS former, \
+            s.made, s.at, s.outcome, s.elapsed_ms, s.errcode, s.errmsg, s.rid, s.state, \
+            s.settled_at, s.msgid), \
+    ended AS (\
+        INSERT INTO outcome (id, account, state, settled_at, lease_token, attempt_count, \
+            last_errcode, wechat_msgid) \
+        SELECT id, account, state, settled_at, lease_token, attempt_count + made, \
+            CASE WHEN made > 0 THEN errcode ELSE former END, msgid FROM gone), \
+    noted AS (\
+        INSERT INTO attempt (id, account, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
+        SELECT id, account, attempt_count + made, at, outcome, elapsed_ms, errcode, errmsg, rid \
+        FROM gone WHERE made > 0) \
+    SELECT id, account, attempt_count FROM gone";
+
+/// Puts messages back until their next attempts or their ends, whichever is
+/// first.
+const WAIT: &str = "-- settle.wait\n\
+    WITH s AS MATERIALIZED (\
+        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::bigint[], $5::smallint[], \
+            $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::int[], \
+            $12::bigint[], $13::bool[]) \
+        s(id, token, made, at, outcome, elapsed_ms, errcode, errmsg, rid, until, attempts, \
+            first_uncertain_at, doubted)), \
+    kept AS (\
+        UPDATE work w SET due_at = least(s.until, w.expires_at), claimed_at = NULL, claim = NULL, \
+            interrupted_at = NULL, attempts = s.attempts, \
+            first_uncertain_at = s.first_uncertain_at, doubted = s.doubted, \
+            attempt_count = w.attempt_count + s.made, \
+            last_errcode = CASE WHEN s.made > 0 THEN s.errcode ELSE w.last_errcode END \
+        FROM s \
+        WHERE w.id = s.id AND w.lease_token = s.token AND w.claimed_at IS NOT NULL \
+        RETURNING w.id, w.account, w.attempt_count, s.made, s.at, s.outcome, s.elapsed_ms, \
+            s.errcode, s.errmsg, s.rid), \
+    noted AS (\
+        INSERT INTO attempt (id, account, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
+        SELECT id, account, attempt_count, at, outcome, elapsed_ms, errcode, errmsg, rid \
+        FROM kept WHERE made > 0) \
+    SELECT id, account, attempt_count - made FROM kept";
+
+/// Settlements as columns, each with the last of its attempts: mostly there is
+/// just one.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    tokens: Vec<i64>,
+    made: Vec<i32>,
+    last: Attempts<'a>,
+    states: Vec<i16>,
+    settled_at: Vec<i64>,
+    msgids: Vec<Option<i64>>,
+    until: Vec<i64>,
+    attempts: Vec<i32>,
+    first_uncertain_at: Vec<Option<i64>>,
+    doubted: Vec<bool>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(settlements: impl Iterator<Item = &'a Settlement>) -> Self {
+        let mut columns = Self::default();
+        for settlement in settlements {
+            columns.ids.push(message_uuid(settlement.message));
+            columns.tokens.push(settlement.lease_token);
+            columns.made.push(made(settlement));
+            columns.last.push(settlement.attempts.last());
+            match settlement.decision {
+                Decision::Settle { state, msgid } => {
+                    columns.states.push(state.code().into());
+                    columns.settled_at.push(millis(settlement.at));
+                    columns.msgids.push(msgid.map(|id| id.0.cast_signed()));
+                }
+                Decision::RetryAt { at } => columns.until.push(millis(at)),
+                Decision::Park { .. } => columns.until.push(millis(settlement.at)),
+            }
+            let history = &settlement.history;
+            columns.attempts.push(small(history.attempts));
+            columns
+                .first_uncertain_at
+                .push(optional_millis(history.first_uncertain_at));
+            columns.doubted.push(history.doubted);
+        }
+        columns
+    }
+
+    fn for_finish(&self) -> [&(dyn ToSql + Sync); 12] {
+        let Attempts {
+            at,
+            outcome,
+            elapsed_ms,
+            errcode,
+            errmsg,
+            rid,
+        } = &self.last;
+        [
+            &self.ids,
+            &self.tokens,
+            &self.made,
+            at,
+            outcome,
+            elapsed_ms,
+            errcode,
+            errmsg,
+            rid,
+            &self.states,
+            &self.settled_at,
+            &self.msgids,
+        ]
+    }
+
+    fn for_wait(&self) -> [&(dyn ToSql + Sync); 13] {
+        let Attempts {
+            at,
+            outcome,
+            elapsed_ms,
+            errcode,
+            errmsg,
+            rid,
+        } = &self.last;
+        [
+            &self.ids,
+            &self.tokens,
+            &self.made,
+            at,
+            outcome,
+            elapsed_ms,
+            errcode,
+            errmsg,
+            rid,
+            &self.until,
+            &self.attempts,
+            &self.first_uncertain_at,
+            &self.doubted,
+        ]
+    }
+}
+
+/// Attempts as columns; those that are missing are empty.
+#[derive(Default)]
+struct Attempts<'a> {
+    at: Vec<Option<i64>>,
+    outcome: Vec<Option<i16>>,
+    elapsed_ms: Vec<Option<i64>>,
+    errcode: Vec<Option<i64>>,
+    errmsg: Vec<Option<std::borrow::Cow<'a, str>>>,
+    rid: Vec<Option<std::borrow::Cow<'a, str>>>,
+}
+
+impl<'a> Attempts<'a> {
+    fn push(&mut self, attempt: Option<&'a Attempt>) {
+        self.at.push(attempt.map(|a| millis(a.at)));
+        self.outcome.push(attempt.map(|a| a.outcome.code().into()));
+        self.elapsed_ms
+            .push(attempt.map(|a| i64::from(a.elapsed_ms)));
+        self.errcode.push(attempt.and_then(|a| a.errcode));
+        self.errmsg
+            .push(attempt.and_then(|a| a.errmsg.as_deref()).map(text));
+        self.rid
+            .push(attempt.and_then(|a| a.rid.as_deref()).map(text));
+    }
+}
+
+fn made(settlement: &Settlement) -> i32 {
+    i32::try_from(settlement.attempts.len()).unwrap_or(i32::MAX)
+}
+
+/// Writes the attempts before the last one.
+async fn note_earlier(db: &Db, settlement: &Settlement, account: i64, before: i32) -> Outcome<()> {
+    let earlier = settlement.attempts.split_last().map_or(&[][..], |(_, e)| e);
+    note(db, settlement.message, account, before, earlier).await
+}
+
+async fn note(
+    db: &Db,
+    message: MessageId,
+    account: i64,
+    before: i32,
+    attempts: &[Attempt],
+) -> Outcome<()> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let mut columns = Attempts::default();
+    for attempt in attempts {
+        columns.push(Some(attempt));
+    }
+    let insert = db
+        .prepare_cached(
+            "-- settle.note\n\
+             INSERT INTO attempt (id, account, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
+             SELECT $1, $2, $3 + a.n::int, a.at, a.outcome, a.elapsed_ms, a.errcode, a.errmsg, a.rid \
+             FROM unnest($4::bigint[], $5::smallint[], $6::bigint[], $7::bigint[], $8::text[], \
+                $9::text[]) WITH ORDINALITY a(at, outcome, elapsed_ms, errcode, errmsg, rid, n)",
+        )
+        .await?;
+    let written = db
+        .execute(
+            &insert,
+            &[
+                &message_uuid(message),
+                &account,
+                &before,
+                &columns.at,
+                &columns.outcome,
+                &columns.elapsed_ms,
+                &columns.errcode,
+                &columns.errmsg,
+                &columns.rid,
+            ],
+        )
+        .await?;
+    if i64::try_from(written) == Ok(number(attempts.len())) {
+        Ok(())
+    } else {
+        Err(Fault::corrupt(format!(
+            "settle.note touched {written} rows instead of {}",
+            attempts.len()
+        )))
+    }
+}
+
+/// A settlement whose message is no longer held under its token. One that was
+/// written before changes nothing; else its attempts are noted. What is known of
+/// the message since then, its last code included, is newer than they are.
+async fn write_late(db: &Db, settlement: &Settlement, again: bool) -> Outcome<Settled> {
+    let (id, token) = (message_uuid(settlement.message), settlement.lease_token);
+    let made = made(settlement);
+    if made > 0 && again && is_noted(db, settlement).await? {
+        return Ok(Settled::LeaseLost);
+    }
+    // It may be on its way from one table to the other: then the second look
+    // finds it.
+    for _ in 0..2 {
+        for count in [
+            "-- settle.late_open\n\
+             UPDATE work SET attempt_count = attempt_count + $3 WHERE id = $1 \
+             AND (lease_token <> $2 OR claimed_at IS NOT NULL) \
+             RETURNING account, attempt_count - $3",
+            "-- settle.late_over\n\
+             UPDATE outcome SET attempt_count = attempt_count + $3 WHERE id = $1 \
+             AND lease_token <> $2 RETURNING account, attempt_count - $3",
+        ] {
+            let count = db.prepare_cached(count).await?;
+            if let Some(row) = db.query_opt(&count, &[&id, &token, &made]).await? {
+                let (account, before) = (row.try_get(0)?, row.try_get(1)?);
+                note(
+                    db,
+                    settlement.message,
+                    account,
+                    before,
+                    &settlement.attempts,
+                )
+                .await?;
+                return Ok(Settled::LeaseLost);
+            }
+        }
+        let find = db
+            .prepare_cached(
+                "-- settle.written\n\
+                 SELECT 1 FROM work WHERE id = $1 AND lease_token = $2 AND claimed_at IS NULL \
+                 UNION ALL SELECT 1 FROM outcome WHERE id = $1 AND lease_token = $2",
+            )
+            .await?;
+        if !db.query(&find, &[&id, &token]).await?.is_empty() {
+            return Ok(Settled::Written);
+        }
+    }
+    // Gone with its account.
+    Ok(Settled::LeaseLost)
+}
+
+/// Whether an earlier try of this very call, of which nobody knows whether it
+/// took effect, has noted the last attempt.
+async fn is_noted(db: &Db, settlement: &Settlement) -> Outcome<bool> {
+    let Some(last) = settlement.attempts.last() else {
+        return Ok(false);
+    };
+    let find = db
+        .prepare_cached(
+            "-- settle.noted\n\
+             SELECT 1 FROM attempt WHERE id = $1 AND at = $2 AND outcome = $3 \
+             AND elapsed_ms = $4 AND errcode IS NOT DISTINCT FROM $5 LIMIT 1",
+        )
+        .await?;
+    let found = db
+        .query_opt(
+            &find,
+            &[
+                &message_uuid(settlement.message),
+                &millis(last.at),
+                &i16::from(last.outcome.code()),
+                &i64::from(last.elapsed_ms),
+                &last.errcode,
+            ],
+        )
+        .await?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,24 @@
+//! A short run: some twenty seconds of what `crash` does for hours.
+
+#![expect(clippy::unwrap_used, reason = "a test: what cannot be had ends it")]
+
+use std::process::{Command, Stdio};
+
+fn crash(arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_crash"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn ten_kills_lose_and_double_nothing_on_sqlite() {
+    crash(&["--seed", "1", "--kills", "10", "--rate", "150"]);
+}
