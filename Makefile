@@ -16,5 +16,5 @@ check: ## format, lints, documentation comments, layers
 format: ## write the sources the way `check` wants them
 	cargo fmt --all
 
-bench: ## measure this machine (several minutes, ARGS=--help)
+bench: ## measure this machine (minutes; ARGS="--preset full": about an hour; ARGS=--help)
 	@scripts/bench.sh $(ARGS)

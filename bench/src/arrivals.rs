@@ -64,12 +64,17 @@ struct Item {
     at: Timestamp,
 }
 
+/// How many messages have arrived in all.
+pub(crate) async fn total(stage: &Stage) -> Result<u64, Failure> {
+    let target = format!("/deliveries?appid={}&limit=0", stage.appid());
+    Ok(stage.sandbox(&target).await?["total"].as_u64().unwrap_or(0))
+}
+
 /// Waits until so many messages have arrived in all.
 pub(crate) async fn wait(stage: &Stage, expected: u64) -> Result<(), Failure> {
-    let target = format!("/deliveries?appid={}&limit=0", stage.appid());
     let (mut arrived, mut since) = (0, Instant::now());
     loop {
-        let total = stage.sandbox(&target).await?["total"].as_u64().unwrap_or(0);
+        let total = total(stage).await?;
         if total >= expected {
             return Ok(());
         }
@@ -112,7 +117,9 @@ pub(crate) async fn settled(stage: &Stage) -> Result<Duration, Failure> {
 }
 
 async fn has(stage: &Stage, status: &str) -> Result<bool, Failure> {
-    let target = format!("/v1/messages?account=bench&status={status}&limit=1");
+    let since = stage.since();
+    let target =
+        format!("/v1/messages?account=bench&status={status}&created_after={since}&limit=1");
     let found = stage.gateway("GET", &target, None).await?;
     Ok(found["items"]
         .as_array()
@@ -120,8 +127,12 @@ async fn has(stage: &Stage, status: &str) -> Result<bool, Failure> {
 }
 
 impl Arrivals {
-    /// Reads what arrived since the last look.
-    pub(crate) async fn read(&mut self, stage: &Stage) -> Result<Span, Failure> {
+    /// Reads what arrived since the last look; `each` is told every arrival.
+    pub(crate) async fn read(
+        &mut self,
+        stage: &Stage,
+        mut each: impl FnMut(u128, Timestamp),
+    ) -> Result<Span, Failure> {
         let mut span: Option<Span> = None;
         loop {
             let target = format!(
@@ -144,18 +155,18 @@ impl Arrivals {
                 });
                 span.count += 1;
                 span.last = item.at;
-                self.add(item.client_msg_id.as_deref())?;
+                each(self.add(item.client_msg_id.as_deref())?, item.at);
             }
         }
     }
 
-    fn add(&mut self, client_msg_id: Option<&str>) -> Result<(), Failure> {
+    fn add(&mut self, client_msg_id: Option<&str>) -> Result<u128, Failure> {
         let id = client_msg_id
             .and_then(|digits| u128::from_str_radix(digits, 16).ok())
             .ok_or_else(|| Failure::Wrong(format!("a delivery has the id {client_msg_id:?}")))?;
         self.count += 1;
         self.ids.insert(id);
-        Ok(())
+        Ok(id)
     }
 
     /// Holds what arrived against what was accepted.

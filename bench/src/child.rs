@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use crate::failure::{Failure, system};
 use crate::http::{Connection, request};
+use crate::process::{self, Memory};
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running `hongyan serve` or `hongyan sandbox`. Dropping it kills it.
+/// A running `hongyan serve` or `hongyan sandbox`. Dropping it kills it, as a power
+/// failure would.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -27,26 +27,17 @@ pub(crate) struct Server {
     pub(crate) ready_after: Duration,
 }
 
-/// Memory of a process, in bytes.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Memory {
-    /// Resident now.
-    pub(crate) resident: u64,
-    /// The most that ever was.
-    pub(crate) peak: u64,
-}
-
 impl Server {
-    /// Starts `binary command arguments…` and waits until `probe` is answered
-    /// with 200. What it logs goes to a file beside the databases.
+    /// Starts `binary command arguments…` in a folder and waits until `probe` is
+    /// answered with 200. What it logs goes to a file of that name there.
     pub(crate) async fn start(
         binary: &Path,
         command: &'static str,
         arguments: &[&str],
         probe: &str,
-        dir: &Path,
+        (dir, log): (&Path, &str),
     ) -> Result<Self, Failure> {
-        let log = dir.join(format!("{command}.log"));
+        let log = dir.join(log);
         let log_file = File::create(&log).map_err(system("cannot write a log"))?;
         let began = Instant::now();
         let mut child = hongyan(binary)
@@ -101,23 +92,14 @@ impl Server {
         }
     }
 
-    /// Its memory, as Linux counts it.
+    /// Its memory.
     pub(crate) fn memory(&self) -> Result<Memory, Failure> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = std::fs::read_to_string(&path).map_err(system(format!(
-            "cannot read {path} (memory is read as on Linux)"
-        )))?;
-        memory_in(&text).ok_or_else(|| Failure::Wrong(format!("{path} tells no memory")))
+        process::memory_of(self.child.id())
     }
 
     /// Processor time it has used.
     pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
-        cpu_of(&self.child.id().to_string())
-    }
-
-    /// Ends it as a power failure would.
-    pub(crate) fn kill(self) {
-        drop(self);
+        process::cpu_of(&self.child.id().to_string())
     }
 }
 
@@ -127,20 +109,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Processor time the threads of a process have used, as Linux counts it. `process`
-/// is its id, or `self`.
-pub(crate) fn cpu_of(process: &str) -> Result<Duration, Failure> {
-    let path = format!("/proc/{process}/task");
-    let threads = std::fs::read_dir(&path).map_err(system(format!(
-        "cannot read {path} (processor time is read as on Linux)"
-    )))?;
-    // A thread that ends in between is passed over.
-    let used = threads
-        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok());
-    Ok(Duration::from_nanos(used.sum()))
 }
 
 /// Makes an API key on the database of the configuration.
@@ -177,11 +145,15 @@ fn hongyan(binary: &Path) -> Command {
 pub(crate) fn binary() -> Result<PathBuf, Failure> {
     let binary = match std::env::var_os("HONGYAN_BIN") {
         Some(path) => PathBuf::from(path),
-        None => std::env::current_exe()
-            .map_err(system("cannot tell where this program is"))?
-            .with_file_name("hongyan"),
+        None => beside_us("hongyan")?,
     };
     std::fs::canonicalize(&binary).map_err(|_| Failure::NoBinary(binary.display().to_string()))
+}
+
+/// The program of that name that was built with this one.
+pub(crate) fn beside_us(name: &str) -> Result<PathBuf, Failure> {
+    let us = std::env::current_exe().map_err(system("cannot tell where this program is"))?;
+    Ok(us.with_file_name(name))
 }
 
 /// The address in a line such as `hongyan 1 is ready at http://127.0.0.1:8600`.
@@ -194,19 +166,8 @@ fn address_in(line: &str) -> Option<SocketAddr> {
         .ok()
 }
 
-fn memory_in(status: &str) -> Option<Memory> {
-    let bytes = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kibibytes * 1024)
-    };
-    Some(Memory {
-        resident: bytes("VmRSS:")?,
-        peak: bytes("VmHWM:")?,
-    })
-}
-
-fn tail(log: &Path) -> String {
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
@@ -227,19 +188,18 @@ mod tests {
         assert_eq!(address_in("hongyan: cannot listen"), None);
     }
 
-    #[test]
-    fn memory_is_read_in_bytes() {
-        let memory = memory_in("Name:\thongyan\nVmHWM:\t   2048 kB\nVmRSS:\t   1024 kB\n").unwrap();
-        assert_eq!((memory.resident, memory.peak), (1 << 20, 2 << 20));
-        assert!(memory_in("Name:\thongyan\n").is_none());
-    }
-
     #[tokio::test]
     async fn a_program_that_dies_is_told_with_its_log() {
         let dir = tempfile::tempdir().unwrap();
-        let failure = Server::start(Path::new("/bin/false"), "serve", &[], "/", dir.path())
-            .await
-            .unwrap_err();
+        let failure = Server::start(
+            Path::new("/bin/false"),
+            "serve",
+            &[],
+            "/",
+            (dir.path(), "log"),
+        )
+        .await
+        .unwrap_err();
         assert!(matches!(failure, Failure::Child { .. }), "{failure}");
     }
 }

@@ -66,6 +66,25 @@ pub(crate) enum Failure {
     /// Messages did not arrive exactly once, or something else is not as it must be.
     #[error("{0}")]
     Wrong(String),
+    /// The PostgreSQL server cannot be used.
+    #[error("PostgreSQL: {what}: {said}")]
+    Postgres {
+        /// What was tried.
+        what: String,
+        /// What the server or its client said.
+        said: String,
+    },
+    /// The database refused what fills it with old messages.
+    #[error("the old messages cannot be made: {0}")]
+    Past(String),
+    /// Some cases have no figures.
+    #[error("{failed} of {all} cases have no figures; the tables say why")]
+    Cases {
+        /// Those without.
+        failed: usize,
+        /// All.
+        all: usize,
+    },
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,

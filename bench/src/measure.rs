@@ -1,17 +1,19 @@
-//! The measurements, in order.
+//! The measurements of a case, in order.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use crate::arrivals::{self, Arrivals};
-use crate::child;
 use crate::control::text;
+use crate::cpu::Cpu;
 use crate::failure::Failure;
+use crate::figures::{Figures, Rate};
 use crate::flags::Flags;
 use crate::load::{self, Amount, Done, Script, Until};
-use crate::report::{CpuEach, Figures, Rate};
+use crate::plan::Case;
+use crate::postgres::Postgres;
 use crate::script::{BATCH, InTurn};
-use crate::stage::Stage;
+use crate::stage::{Place, Stage};
+use crate::{latency, peers};
 
 /// Batches under way at once.
 const BATCH_LANES: usize = 4;
@@ -23,106 +25,140 @@ const MOST_SINGLES: u64 = 100_000;
 /// Tells a person what is going on.
 pub(crate) type Say<'a> = &'a dyn Fn(&str);
 
-/// Measures everything once.
+/// A case while it is measured.
+pub(crate) struct Measure<'a> {
+    pub(crate) flags: &'a Flags,
+    pub(crate) case: Case,
+    pub(crate) stage: Stage,
+    /// The server the case's database is on.
+    pub(crate) postgres: Option<&'a Postgres>,
+}
+
+/// Measures a case once, with the peers if they are asked for.
 ///
 /// # Errors
 /// When something fails or a message did not arrive exactly once: there are no
 /// figures then.
 pub(crate) async fn measure(
     flags: &Flags,
-    binary: PathBuf,
-    dir: &Path,
+    case: Case,
+    place: &Place<'_>,
+    postgres: Option<&Postgres>,
+    with_peers: bool,
     say: Say<'_>,
 ) -> Result<Figures, Failure> {
     say("starting sandbox and gateway");
-    let mut stage = Stage::set(binary, dir, flags.max_in_flight).await?;
-    let ready_empty = stage.gateway.ready_after;
-    let idle = stage.gateway.memory()?;
-    let mut accepted = vec![first_message(&stage).await?];
+    if case.old > 0 {
+        say("and making the old messages: a minute or two for each million");
+    }
+    let mut measure = Measure {
+        flags,
+        case,
+        stage: Stage::set(place, case, flags.max_in_flight).await?,
+        postgres,
+    };
+    let ready_empty_s = measure.stage.ready_empty.as_secs_f64();
+    let idle = measure.stage.memory()?;
+    let mut accepted = vec![first_message(&measure.stage).await?];
     let mut arrived = Arrivals::default();
-    arrivals::wait(&stage, 1).await?;
-    arrived.read(&stage).await?;
+    arrivals::wait(&measure.stage, 1).await?;
+    arrived.read(&measure.stage, |_, _| {}).await?;
 
     say("the ceiling: a bare loop to the sandbox");
-    let (first_ceiling, sent) = ceiling(&stage, flags, 0).await?;
+    let (first_ceiling, sent) = ceiling(&measure, 0).await?;
     say("the gateway's /healthz");
-    let healthz = healthz(&stage, flags).await?;
+    let healthz = healthz(&measure).await?;
+    let peers = if with_peers {
+        say("what one would use instead");
+        peers::measure(&measure.stage, flags.time).await?
+    } else {
+        Vec::new()
+    };
 
     say("accepting, one message a request, while the account is held back");
-    stage.hold().await?;
-    let batches = (flags.messages - (flags.messages / 2).min(MOST_SINGLES)) / BATCH;
-    let before = Cpu::read(&stage)?;
-    let singles = post_singles(&stage, flags, flags.messages - batches * BATCH).await?;
-    let accepted_singly = before.rate(&stage, &singles, 1)?;
+    measure.stage.hold().await?;
+    let batches = (case.messages - (case.messages / 2).min(MOST_SINGLES)) / BATCH;
+    let before = Cpu::read(&measure.stage, postgres)?;
+    let singles = post_singles(&measure, case.messages - batches * BATCH).await?;
+    let accepted_singly = before.rate(&measure.stage, &singles, 1)?;
     accepted.extend(&singles.ids);
     say("accepting batches");
-    let before = Cpu::read(&stage)?;
-    let many = post_batches(&stage, batches).await?;
-    let accepted_in_batches = before.rate(&stage, &many, BATCH)?;
+    let before = Cpu::read(&measure.stage, postgres)?;
+    let many = post_batches(&measure, batches, "normal").await?;
+    let accepted_in_batches = before.rate(&measure.stage, &many, BATCH)?;
     accepted.extend(&many.ids);
-    let full = stage.gateway.memory()?;
+    let full = measure.stage.memory()?;
 
     say("killing the gateway and starting it again with the queue full");
-    stage = stage.restart().await?;
-    let ready_full = stage.gateway.ready_after;
-    let restarted = stage.gateway.memory()?;
+    measure.stage.restart().await?;
+    let ready_queue_full_s = measure.stage.ready_after().as_secs_f64();
+    let restarted = measure.stage.memory()?;
+    if arrivals::total(&measure.stage).await? != 1 {
+        let text = "messages went out while the account was held back";
+        return Err(Failure::Wrong(text.to_owned()));
+    }
 
     say("delivering the queue");
-    let before = Cpu::read(&stage)?;
-    stage.release().await?;
-    arrivals::wait(&stage, accepted.len() as u64).await?;
-    let settled_after = arrivals::settled(&stage).await?;
-    let cpu = before.each(&stage, flags.messages)?;
-    let delivering = stage.gateway.memory()?;
-    let per_s = arrived.read(&stage).await?.per_second();
+    let before = Cpu::read(&measure.stage, postgres)?;
+    measure.stage.release().await?;
+    arrivals::wait(&measure.stage, accepted.len() as u64).await?;
+    let settled_after = arrivals::settled(&measure.stage).await?;
+    let cpu = before.each(&measure.stage, case.messages)?;
+    let per_s = arrived.read(&measure.stage, |_, _| {}).await?.per_second();
     let delivered_from_queue = Rate { per_s, cpu };
 
     say("the ceiling again");
-    let (second_ceiling, _) = ceiling(&stage, flags, sent).await?;
+    let (second_ceiling, _) = ceiling(&measure, sent).await?;
 
     say("delivering while accepting, one message a request");
-    let before = Cpu::read(&stage)?;
-    let meanwhile = post_singles(&stage, flags, flags.messages.min(MOST_SINGLES)).await?;
+    let before = Cpu::read(&measure.stage, postgres)?;
+    let meanwhile = post_singles(&measure, case.messages.min(MOST_SINGLES)).await?;
     accepted.extend(&meanwhile.ids);
-    arrivals::wait(&stage, accepted.len() as u64).await?;
-    arrivals::settled(&stage).await?;
-    let cpu = before.each(&stage, meanwhile.answered)?;
-    let per_s = arrived.read(&stage).await?.per_second();
+    arrivals::wait(&measure.stage, accepted.len() as u64).await?;
+    arrivals::settled(&measure.stage).await?;
+    let cpu = before.each(&measure.stage, meanwhile.answered)?;
+    let per_s = arrived.read(&measure.stage, |_, _| {}).await?.per_second();
+    let delivered_while_accepting = Rate { per_s, cpu };
+
+    say("half of that");
+    let (half_load, half_load_latency) =
+        latency::at_half_load(&measure, per_s, &mut accepted, &mut arrived).await?;
+    say("messages of high priority while the queue is full of low ones");
+    let high_latency = latency::high_among_low(&measure, &mut accepted, &mut arrived).await?;
 
     say("counting");
     arrived.verify(&accepted)?;
-    let stats = stage.sandbox("/stats").await?;
-    let now = text(&stage.sandbox("/clock").await?, "/now")?;
+    let stats = measure.stage.sandbox("/stats").await?;
     Ok(Figures {
-        date: now.chars().take(10).collect(),
-        version: env!("CARGO_PKG_VERSION"),
-        cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
-        flags: flags.clone(),
+        case,
         ceiling: [first_ceiling, second_ceiling],
         healthz,
         accepted_singly,
         accepted_in_batches,
         delivered_from_queue,
         settled_after_s: settled_after.as_secs_f64(),
-        delivered_while_accepting: Rate { per_s, cpu },
+        delivered_while_accepting,
         accepted_while_delivering_per_s: meanwhile.per_second(),
+        half_load,
+        half_load_latency,
+        high_latency,
         memory_idle: idle.resident,
         memory_queue_full: full.resident,
         memory_restarted: restarted.resident,
-        memory_delivering_peak: delivering.peak,
-        ready_empty_s: ready_empty.as_secs_f64(),
-        ready_queue_full_s: ready_full.as_secs_f64(),
-        binary_bytes: stage.binary_size()?,
+        memory_peak: measure.stage.memory()?.peak,
+        ready_empty_s,
+        ready_queue_full_s,
         accepted: accepted.len() as u64,
         delivered: arrived.count,
         sent_again: stats["duplicates"].as_u64().unwrap_or(0),
+        peers,
     })
 }
 
 /// Sends one message to its end, so that everything has been used once and what
 /// the gateway sends can be seen.
 async fn first_message(stage: &Stage) -> Result<u128, Failure> {
-    let message = stage.messages().swap_remove(0);
+    let message = stage.messages("normal").swap_remove(0);
     let sent = stage
         .gateway("POST", "/v1/messages?wait=10", Some(&message))
         .await?;
@@ -134,88 +170,63 @@ async fn first_message(stage: &Stage) -> Result<u128, Failure> {
 }
 
 /// The bare loop; also the number its next run must begin with.
-async fn ceiling(stage: &Stage, flags: &Flags, first: u64) -> Result<(Rate, u64), Failure> {
+async fn ceiling(measure: &Measure<'_>, first: u64) -> Result<(Rate, u64), Failure> {
+    let stage = &measure.stage;
     let script = stage.bare_loop(first).await?;
-    let before = Cpu::read(stage)?;
-    let done = in_flight("ceiling", stage.sandbox.address, flags, script).await?;
+    let before = Cpu::read(stage, measure.postgres)?;
+    let done = in_flight("ceiling", &[stage.sandbox.address], measure.flags, script).await?;
     let rate = before.rate(stage, &done, 1)?;
     Ok((rate, first + done.answered))
 }
 
-async fn healthz(stage: &Stage, flags: &Flags) -> Result<Rate, Failure> {
-    let address = stage.gateway.address;
-    let before = Cpu::read(stage)?;
-    let done = in_flight("healthz", address, flags, InTurn::health(address)).await?;
+async fn healthz(measure: &Measure<'_>) -> Result<Rate, Failure> {
+    let stage = &measure.stage;
+    let addresses = stage.addresses();
+    let before = Cpu::read(stage, measure.postgres)?;
+    let script = InTurn::health(addresses[0]);
+    let done = in_flight("healthz", &addresses, measure.flags, script).await?;
     before.rate(stage, &done, 1)
 }
 
 async fn in_flight(
     load: &'static str,
-    address: std::net::SocketAddr,
+    addresses: &[SocketAddr],
     flags: &Flags,
     script: impl Script,
 ) -> Result<Done, Failure> {
     let amount = Amount {
         lanes: flags.in_flight,
         until: Until::Time(flags.time),
+        pace: None,
     };
-    load::run(load, address, amount, script).await
+    load::run(load, addresses, amount, script).await
 }
 
-async fn post_singles(stage: &Stage, flags: &Flags, count: u64) -> Result<Done, Failure> {
+async fn post_singles(measure: &Measure<'_>, count: u64) -> Result<Done, Failure> {
+    let stage = &measure.stage;
     let amount = Amount {
-        lanes: flags.producers,
+        lanes: measure.flags.producers,
         until: Until::Count(count),
+        pace: None,
     };
-    let address = stage.gateway.address;
-    let script = InTurn::singles(address, &stage.key, &stage.messages());
-    load::run("messages", address, amount, script).await
+    let addresses = stage.addresses();
+    let script = InTurn::singles(addresses[0], &stage.key, &stage.messages("normal"));
+    load::run("messages", &addresses, amount, script).await
 }
 
-async fn post_batches(stage: &Stage, count: u64) -> Result<Done, Failure> {
+/// Posts so many batches.
+pub(crate) async fn post_batches(
+    measure: &Measure<'_>,
+    count: u64,
+    priority: &str,
+) -> Result<Done, Failure> {
+    let stage = &measure.stage;
     let amount = Amount {
         lanes: BATCH_LANES,
         until: Until::Count(count),
+        pace: None,
     };
-    let address = stage.gateway.address;
-    let script = InTurn::batches(address, &stage.key, &stage.messages());
-    load::run("batches", address, amount, script).await
-}
-
-/// Processor time used so far by the gateway, the sandbox, and this program.
-struct Cpu([Duration; 3]);
-
-impl Cpu {
-    fn read(stage: &Stage) -> Result<Self, Failure> {
-        Ok(Self([
-            stage.gateway.cpu()?,
-            stage.sandbox.cpu()?,
-            child::cpu_of("self")?,
-        ]))
-    }
-
-    /// What was used since, for each of so many messages or requests.
-    fn each(&self, stage: &Stage, count: u64) -> Result<CpuEach, Failure> {
-        let now = Self::read(stage)?;
-        let [gateway_us, sandbox_us, load_us] = std::array::from_fn(|n| {
-            let used = now.0[n].saturating_sub(self.0[n]);
-            load::micros_each(used, count)
-        });
-        Ok(CpuEach {
-            gateway_us,
-            sandbox_us,
-            load_us,
-        })
-    }
-
-    /// The rate of a load that has ended, where each request was about so many
-    /// messages.
-    fn rate(&self, stage: &Stage, done: &Done, messages: u64) -> Result<Rate, Failure> {
-        let count = done.answered * messages;
-        let per_s = load::per_second(count, done.elapsed);
-        Ok(Rate {
-            per_s,
-            cpu: self.each(stage, count)?,
-        })
-    }
+    let addresses = stage.addresses();
+    let script = InTurn::batches(addresses[0], &stage.key, &stage.messages(priority));
+    load::run("batches", &addresses, amount, script).await
 }
