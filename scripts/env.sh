@@ -23,3 +23,8 @@ node_is_recent() {
 use_recent_node() {
     node_is_recent || PATH="$PWD/.venv/bin:$PATH"
 }
+
+# The server's programs of PostgreSQL, on the path or where Debian puts them.
+has_postgres() {
+    have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}

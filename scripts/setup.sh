@@ -23,11 +23,21 @@ have curl || missing+=(curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || missing+=(ca-certificates)
 if [ "$purpose" = test ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    [ -n "${HONGYAN_TEST_POSTGRES:-}" ] || has_postgres || missing+=(postgresql)
 fi
+
+# Installing PostgreSQL makes and starts a server of the system unless it is told
+# not to. The tests start their own, so where there was none, none appears.
+without_a_server() {
+    local conf=/etc/postgresql-common/createcluster.conf
+    [ ! -e "$conf" ] || return 0
+    "$@" mkdir -p "${conf%/*}"
+    echo 'create_main_cluster = false' | "$@" tee "$conf" >/dev/null
+}
 
 install_packages() {
     have apt-get || fail "please install these first, then try again: $*"
-    local as_root=()
+    local as_root=(env)
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || fail "please run as root, then try again: apt-get install -y $*"
         as_root=(sudo)
@@ -36,8 +46,10 @@ install_packages() {
     fi
     say "installing $*"
     "${as_root[@]}" apt-get update -qq </dev/null >&2
+    [[ " $* " != *' postgresql '* ]] || without_a_server "${as_root[@]}"
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
+        apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "$@" \
+        </dev/null >/dev/null
 }
 [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}" ||
     fail "the packages could not be installed; please run: sudo apt-get install -y ${missing[*]}"

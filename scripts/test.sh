@@ -6,6 +6,13 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh test
 . scripts/env.sh
 
+cargo test --workspace --locked --no-run
+# One PostgreSQL for all test programs; it ends when this script does.
+if [ -z "${HONGYAN_TEST_POSTGRES:-}" ]; then
+    coproc POSTGRES { exec "$target_dir/debug/hongyan-test-postgres"; }
+    read -r HONGYAN_TEST_POSTGRES <&"${POSTGRES[0]}"
+    export HONGYAN_TEST_POSTGRES
+fi
 cargo test --workspace --locked
 
 # Built just now, as the tests of the command line need it.

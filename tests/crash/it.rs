@@ -22,3 +22,19 @@ fn crash(arguments: &[&str]) {
 fn ten_kills_lose_and_double_nothing_on_sqlite() {
     crash(&["--seed", "1", "--kills", "10", "--rate", "150"]);
 }
+
+#[test]
+fn ten_kills_lose_and_double_nothing_on_postgresql_with_three_gateways() {
+    crash(&[
+        "--seed",
+        "1",
+        "--kills",
+        "10",
+        "--rate",
+        "150",
+        "--nodes",
+        "3",
+        "--database",
+        "postgres",
+    ]);
+}

@@ -44,15 +44,16 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates of ours that are no part of the product and may see everything.
-const WORKSHOP: [&str; 4] = [
+const WORKSHOP: [&str; 5] = [
     "hongyan-bench",
     "hongyan-crash",
     "hongyan-layers",
+    "hongyan-test-postgres",
     "hongyan-testkit",
 ];
 
 /// Libraries that only some crates of ours may name, and why.
-const FENCES: [(&[&str], &[&str], &str); 6] = [
+const FENCES: [(&[&str], &[&str], &str); 8] = [
     (
         &[
             "rusqlite",
@@ -60,6 +61,8 @@ const FENCES: [(&[&str], &[&str], &str); 6] = [
             "sqlx",
             "postgres",
             "tokio-postgres",
+            "tokio-postgres-rustls",
+            "deadpool-postgres",
             "diesel",
         ],
         &["hongyan-store"],
@@ -102,6 +105,23 @@ const FENCES: [(&[&str], &[&str], &str); 6] = [
         &["aes-gcm"],
         &["hongyan-store"],
         "secrets are sealed in one place",
+    ),
+    (
+        &["prometheus-client", "prometheus", "metrics"],
+        &["hongyan-engine", "hongyan-gateway"],
+        "the engine counts, the gateway answers scrapes",
+    ),
+    (
+        &[
+            "opentelemetry",
+            "opentelemetry_sdk",
+            "opentelemetry-otlp",
+            "opentelemetry-proto",
+            "prost",
+            "tracing-opentelemetry",
+        ],
+        &["hongyan"],
+        "the engine hands out plain spans; who takes them is the binary's business",
     ),
 ];
 

@@ -62,6 +62,18 @@ pub enum OutcomeKind {
     Interrupted,
 }
 
+impl From<&Outcome> for OutcomeKind {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted { .. } => Self::Accepted,
+            Outcome::Refused(_) => Self::Refused,
+            Outcome::NotSent { .. } => Self::NotSent,
+            Outcome::Uncertain { .. } => Self::Uncertain,
+            Outcome::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
 impl OutcomeKind {
     /// All.
     pub const ALL: [Self; 5] = [
@@ -126,7 +138,7 @@ impl Attempt {
     pub fn new(at: Timestamp, outcome: &Outcome, elapsed: Duration) -> Self {
         let mut attempt = Self {
             at,
-            outcome: OutcomeKind::Accepted,
+            outcome: outcome.into(),
             errcode: None,
             errmsg: None,
             rid: None,
@@ -135,21 +147,14 @@ impl Attempt {
         match outcome {
             Outcome::Accepted { .. } => {}
             Outcome::Refused(refusal) => {
-                attempt.outcome = OutcomeKind::Refused;
                 attempt.errcode = Some(refusal.errcode.0);
                 attempt.errmsg = Some(refusal.errmsg.clone());
                 attempt.rid = refusal.rid.clone();
             }
-            Outcome::NotSent { reason } => {
-                attempt.outcome = OutcomeKind::NotSent;
-                attempt.errmsg = Some(reason.clone());
-            }
-            Outcome::Uncertain { reason } => {
-                attempt.outcome = OutcomeKind::Uncertain;
+            Outcome::NotSent { reason } | Outcome::Uncertain { reason } => {
                 attempt.errmsg = Some(reason.clone());
             }
             Outcome::Interrupted => {
-                attempt.outcome = OutcomeKind::Interrupted;
                 attempt.errmsg =
                     Some("the gateway stopped before it could note the answer".to_owned());
             }

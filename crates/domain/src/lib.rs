@@ -19,5 +19,6 @@ pub mod port;
 pub mod retry;
 pub mod spelling;
 pub mod template;
+pub mod trace;
 
 pub use ids::{AccountId, KeyId, MessageId, NodeId};

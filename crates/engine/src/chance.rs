@@ -33,6 +33,16 @@ impl Chance {
         self.with(Rng::random)
     }
 
+    /// The id of a trace.
+    pub fn trace_id(&self) -> [u8; 16] {
+        self.with(Rng::random)
+    }
+
+    /// The id of a span in a trace.
+    pub fn span_id(&self) -> [u8; 8] {
+        self.with(Rng::random)
+    }
+
     fn with<T>(&self, draw: impl FnOnce(&mut SmallRng) -> T) -> T {
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -12,11 +12,13 @@ use hongyan_domain::port::{
     StoredResponse,
 };
 use hongyan_domain::template::{Line, Overflow, Template, Violation, check, preview};
+use hongyan_domain::trace::TraceContext;
 use hongyan_domain::{KeyId, MessageId};
 use hongyan_wechat::{OpenId, TemplateId};
 use jiff::Timestamp;
 
 use crate::Engine;
+use crate::metrics::Tally;
 use crate::templates::WechatFailure;
 
 /// How far ahead a message may be scheduled.
@@ -58,6 +60,8 @@ pub struct Draft {
     pub metadata: Option<String>,
     /// The API key it came with.
     pub created_by: Option<KeyId>,
+    /// The span of the request it came with, where that is recorded.
+    pub trace_context: Option<TraceContext>,
 }
 
 /// A message that passed the check.
@@ -66,6 +70,8 @@ pub struct Prepared {
     /// The message, with long values cut where that was asked for.
     pub message: Message,
     template: Arc<Template>,
+    /// The span of the request it came with.
+    request: Option<TraceContext>,
 }
 
 impl Prepared {
@@ -174,7 +180,11 @@ impl Engine {
             created_at: now,
             created_by: draft.created_by,
         };
-        Ok(Prepared { message, template })
+        Ok(Prepared {
+            message,
+            template,
+            request: draft.trace_context,
+        })
     }
 
     fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
@@ -232,6 +242,7 @@ impl Engine {
         prepared: Vec<Prepared>,
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted, StoreError> {
+        let request = prepared.first().and_then(|first| first.request.clone());
         let messages: Vec<Message> = prepared.into_iter().map(|p| p.message).collect();
         let mut due: Vec<_> = messages
             .iter()
@@ -239,12 +250,16 @@ impl Engine {
             .collect();
         due.sort_unstable();
         due.dedup_by_key(|(account, _)| *account);
+        let span = self.accept_span(request.as_ref(), &messages);
+        let tally = Tally::of(&messages);
         let batch = NewBatch {
             messages,
             idempotency,
         };
         let accepted = self.store.accept(batch).await?;
+        drop(span);
         if accepted == Accepted::Stored {
+            tally.note(&self.metrics);
             let now = self.clock.now();
             for (account, at) in due {
                 self.dispatcher.wake_account_at(account, at, now);
@@ -294,6 +309,11 @@ impl Engine {
         let canceled = self.store.cancel(id, self.clock.now()).await?;
         if canceled == Cancellation::Canceled {
             self.waiters.wake(std::iter::once(id));
+            // It is taken back, counted or not.
+            if let Ok(Some(delivery)) = self.store.delivery(id).await {
+                let account = delivery.message.account;
+                self.metrics.of(account).settled(State::Canceled).inc();
+            }
         }
         Ok(canceled)
     }

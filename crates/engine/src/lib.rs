@@ -19,10 +19,12 @@ mod dispatch;
 mod follow;
 mod intake;
 mod keys;
+mod metrics;
 mod registry;
 mod retention;
 mod service;
 mod templates;
+pub mod trace;
 mod waiters;
 
 pub use calls::WechatClient;
@@ -31,6 +33,7 @@ pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
 pub use intake::{Draft, Prepared, Rejection, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use metrics::EngineCollector;
 pub use retention::RetentionSettings;
 pub use service::Running;
 pub use templates::{SyncReport, WechatFailure};
@@ -50,8 +53,10 @@ use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
 use keys::KeyCache;
+use metrics::{Measured, Metrics};
 use registry::Registry;
 use templates::Catalogue;
+use trace::{TraceSettings, Tracer};
 use waiters::Waiters;
 
 /// How the engine works.
@@ -63,6 +68,8 @@ pub struct EngineSettings {
     pub credentials: CredentialSettings,
     /// What is kept, and for how long.
     pub retention: RetentionSettings,
+    /// Traces.
+    pub trace: TraceSettings,
 }
 
 /// A handle on the engine; clones are the same engine.
@@ -81,6 +88,8 @@ pub struct Inner {
     dispatcher: Dispatcher,
     waiters: Waiters,
     key_cache: KeyCache,
+    metrics: Arc<Metrics>,
+    tracer: Tracer,
     seen: Seen,
     retention: RetentionSettings,
     stopping: AtomicBool,
@@ -116,6 +125,8 @@ impl Engine {
         chance: Chance,
         settings: EngineSettings,
     ) -> Result<Self, StoreError> {
+        let metrics = Arc::new(Metrics::default());
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, Arc::clone(&metrics.store)));
         let registry = Registry::default();
         // Looked at before the accounts: what changes in between is seen again.
         let seen = Seen::from(store.revisions().await?);
@@ -128,11 +139,14 @@ impl Engine {
                 wechat.clone(),
                 Arc::clone(&clock),
                 settings.credentials,
+                Arc::clone(&metrics),
             ),
             catalogue: Catalogue::default(),
             dispatcher: Dispatcher::new(settings.dispatch),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
+            tracer: Tracer::new(settings.trace, &wechat),
+            metrics,
             seen,
             retention: settings.retention,
             stopping: AtomicBool::new(false),

@@ -38,7 +38,7 @@ pub struct Running {
 
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
-    /// sweeping, removing what is old.
+    /// sweeping, removing what is old, looking how full the queue is.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
@@ -47,7 +47,8 @@ impl Engine {
             tokio::spawn(self.clone().look_after_credentials(stop.clone())),
             tokio::spawn(until(stop.clone(), self.clone().follow_others())),
             tokio::spawn(until(stop.clone(), self.clone().sweep_for_ever())),
-            tokio::spawn(until(stop, self.clone().forget_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().forget_for_ever())),
+            tokio::spawn(until(stop, self.clone().sample_queue_for_ever())),
         ];
         Running {
             stop_dispatch,
@@ -120,6 +121,7 @@ impl Engine {
             match self.store.expire(SWEEP_STEP).await {
                 Ok(late) => {
                     let all = late.len() < SWEEP_STEP;
+                    self.metrics.swept.inc_by(late.len() as u64);
                     self.waiters.wake(late.into_iter());
                     if all {
                         return;

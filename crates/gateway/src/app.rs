@@ -4,12 +4,14 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hongyan_engine::Engine;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::extract::Gateway;
+use crate::metrics::{Metrics, observe};
 use crate::problem::{Code, Problem};
 use crate::{docs, health, openapi};
 
@@ -22,21 +24,55 @@ pub struct GatewaySettings {
     pub body_time: Duration,
     /// The longest `?wait=`.
     pub longest_wait: Duration,
+    /// Whether `/metrics` is among the other routes.
+    pub metrics: bool,
 }
 
 impl Default for GatewaySettings {
-    /// 1 MiB, 30 s, 60 s.
+    /// 1 MiB, 30 s, 60 s, with metrics.
     fn default() -> Self {
         Self {
             body_limit: 1024 * 1024,
             body_time: Duration::from_secs(30),
             longest_wait: Duration::from_secs(60),
+            metrics: true,
         }
     }
 }
 
-/// Everything the gateway answers. To be served by [`crate::serve`].
+/// What the gateway answers, to be served by [`crate::serve`].
+pub struct Routers {
+    /// Everything; `/metrics` if the settings say so.
+    pub main: Router,
+    /// `/metrics` alone, for a listener of its own.
+    pub metrics: Router,
+}
+
+/// Everything the gateway answers on its one listener.
 pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
+    routers(engine, settings).main
+}
+
+/// Everything the gateway answers, and its metrics apart.
+pub fn routers(engine: Engine, settings: GatewaySettings) -> Routers {
+    let counted = Metrics::of(engine.clone());
+    let metrics = counted.clone().router();
+    let mut main = routes(engine, settings);
+    if settings.metrics {
+        main = main.merge(metrics.clone());
+    }
+    Routers {
+        main: main
+            .method_not_allowed_fallback(wrong_method)
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(counted, observe)),
+        metrics: metrics
+            .fallback(no_such_route)
+            .method_not_allowed_fallback(wrong_method),
+    }
+}
+
+fn routes(engine: Engine, settings: GatewaySettings) -> Router {
     let (api, _) = openapi::routes().split_for_parts();
     api.route("/", get(docs::home))
         .route("/openapi.json", get(docs::openapi))
@@ -45,9 +81,7 @@ pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(no_such_route)
-        .method_not_allowed_fallback(wrong_method)
         .with_state(Gateway::new(engine, settings))
-        .layer(CatchPanicLayer::custom(panicked))
 }
 
 async fn no_such_route(uri: http::Uri) -> Problem {

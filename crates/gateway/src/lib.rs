@@ -1,4 +1,4 @@
-//! Everything that answers HTTP: our API under `/v1`, health, the API's
+//! Everything that answers HTTP: our API under `/v1`, health, metrics, the API's
 //! description and its documentation.
 //!
 //! Invariants
@@ -16,12 +16,13 @@ mod convert;
 mod docs;
 mod extract;
 mod health;
+mod metrics;
 mod openapi;
 mod problem;
 mod server;
 mod v1;
 
-pub use app::{GatewaySettings, router};
+pub use app::{GatewaySettings, Routers, router, routers};
 pub use openapi::openapi_json;
 pub use problem::page_markdown as problems_markdown;
 pub use server::{DRAIN_TIME, serve};

@@ -38,6 +38,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
 /// Any error with a sentence of its own.
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod failure;
 mod logging;
+mod telemetry;
 mod wiring;
 
 use std::process::ExitCode;

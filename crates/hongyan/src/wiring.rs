@@ -11,6 +11,7 @@ use hongyan_domain::account::AccountSettings;
 use hongyan_domain::clock::{Clock, SystemClock};
 use hongyan_domain::port::{Store, StoreError};
 use hongyan_engine::chance::Chance;
+use hongyan_engine::trace::TraceSettings;
 use hongyan_engine::{CredentialSettings, Engine, EngineSettings};
 use hongyan_gateway::GatewaySettings;
 use hongyan_store::{OpenError, OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Database, DatabaseUrl};
 use crate::failure::Failure;
+use crate::telemetry::{self, Exporter};
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +126,11 @@ fn is_database(path: &Path) -> bool {
 }
 
 /// The engine over a store. Nothing runs yet.
-pub(crate) async fn open_engine(config: &Config, opened: &OpenStore) -> Result<Engine, Failure> {
+pub(crate) async fn open_engine(
+    config: &Config,
+    opened: &OpenStore,
+    trace: TraceSettings,
+) -> Result<Engine, Failure> {
     let transport = HyperTransport::new(config.wechat.transport())?;
     let dispatch = config.dispatch.settings(&config.wechat);
     let settings = EngineSettings {
@@ -134,6 +140,7 @@ pub(crate) async fn open_engine(config: &Config, opened: &OpenStore) -> Result<E
         },
         dispatch,
         retention: config.retention.settings(),
+        trace,
     };
     let client = Client::new(transport, config.wechat.bases());
     let OpenStore { store, clock } = opened;
@@ -199,6 +206,9 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     /// Where others reach it.
     pub(crate) public_url: String,
+    metrics: bool,
+    metrics_listener: Option<TcpListener>,
+    exporter: Option<Exporter>,
     unready: Duration,
     drain: Duration,
 }
@@ -209,8 +219,19 @@ impl Gateway {
         // The port first: when it is taken, the database stays untouched.
         let listener = listen(config.server.listen).await?;
         let address = listener.local_addr()?;
+        let telemetry = &config.telemetry;
+        let metrics_listener = match telemetry.metrics_listen.filter(|_| telemetry.metrics) {
+            Some(address) => {
+                let listener = listen(address).await?;
+                let address = listener.local_addr()?;
+                tracing::info!(%address, "metrics have a listener of their own");
+                Some(listener)
+            }
+            None => None,
+        };
         let opened = open_store(config, Purpose::Gateway).await?;
-        let engine = open_engine(config, &opened).await?;
+        let (trace, exporter) = telemetry::start(telemetry)?;
+        let engine = open_engine(config, &opened, trace).await?;
         let store = opened.store;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));
@@ -224,6 +245,9 @@ impl Gateway {
                 .clone()
                 .unwrap_or_else(|| url.clone()),
             url,
+            metrics: telemetry.metrics && metrics_listener.is_none(),
+            metrics_listener,
+            exporter,
             unready: Duration::from_secs(config.server.unready_s),
             drain: Duration::from_secs(config.server.drain_s),
         })
@@ -235,14 +259,24 @@ impl Gateway {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Failure> {
         let running = self.engine.start();
-        let router = hongyan_gateway::router(self.engine.clone(), GatewaySettings::default());
+        let settings = GatewaySettings {
+            metrics: self.metrics,
+            ..GatewaySettings::default()
+        };
+        let routers = hongyan_gateway::routers(self.engine.clone(), settings);
+        // Metrics are there until the last send is over.
+        let (stop_metrics, stopped) = tokio::sync::oneshot::channel::<()>();
+        let metrics = self.metrics_listener.map(|listener| {
+            let stopped = async { drop(stopped.await) };
+            tokio::spawn(hongyan_gateway::serve(listener, routers.metrics, stopped))
+        });
         let (engine, unready) = (self.engine.clone(), self.unready);
         let stop = async move {
             stop.await;
             engine.announce_stop();
             tokio::time::sleep(unready).await;
         };
-        hongyan_gateway::serve(self.listener, router, stop).await?;
+        hongyan_gateway::serve(self.listener, routers.main, stop).await?;
         if !running.stop(self.drain).await {
             tracing::warn!(
                 drain_s = self.drain.as_secs(),
@@ -250,6 +284,13 @@ impl Gateway {
             );
         }
         self.store.shutdown().await;
+        drop(stop_metrics);
+        if let Some(metrics) = metrics {
+            metrics.await??;
+        }
+        if let Some(exporter) = self.exporter {
+            exporter.stop().await;
+        }
         tracing::info!("stopped");
         Ok(())
     }

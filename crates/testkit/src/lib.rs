@@ -5,6 +5,8 @@
 //! own; the database is a real SQLite file. Nothing is sent in the background:
 //! a test calls [`TestApp::pump`], which works the queue until nothing is due.
 
+pub mod scrape;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -435,6 +437,18 @@ impl TestApp {
             serde_json::from_slice(&bytes).unwrap_or(serde_json::Value::Null),
         )
     }
+}
+
+/// An HTTP client that takes no way around this machine.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    // reqwest takes the process's provider of cryptography; whoever came first has
+    // named one already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 /// Slot keys and values.

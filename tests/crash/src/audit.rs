@@ -91,6 +91,7 @@ fn listed(message: Message) -> Listed {
         kind: message.kind,
         on_unknown: message.on_unknown,
         status: message.status,
+        expires: message.expires_at.is_some(),
         attempts: message.attempt_count,
     }
 }

@@ -49,15 +49,20 @@ pub(crate) struct Chaos<'a> {
     pub(crate) done: Arc<Done>,
     /// What a program did that it should not have done.
     pub(crate) faults: Arc<Mutex<Vec<Fault>>>,
+    /// Those who start gateways again that fall; they end with this.
+    _watches: JoinSet<()>,
 }
 
 impl<'a> Chaos<'a> {
-    /// Breaks things of this stage.
+    /// Breaks things of this stage, when told, and looks after its gateways from
+    /// now on.
     pub(crate) fn new(stage: &'a Stage) -> Self {
+        let faults = Arc::default();
         Self {
             stage,
             done: Arc::default(),
-            faults: Arc::default(),
+            _watches: watch(&stage.nodes, &faults),
+            faults,
         }
     }
 
@@ -73,7 +78,6 @@ impl<'a> Chaos<'a> {
         trace: &Path,
     ) -> Result<(), Failure> {
         let mut work = JoinSet::new();
-        let watches = self.watch();
         let began = Instant::now();
         let mut log = String::new();
         for step in steps {
@@ -94,7 +98,6 @@ impl<'a> Chaos<'a> {
         while let Some(ended) = work.join_next().await {
             self.ended(ended)?;
         }
-        drop(watches);
         // Nothing depends on it but somebody who looks for a cause.
         let _ = std::fs::write(trace, log);
         Ok(())
@@ -107,25 +110,6 @@ impl<'a> Chaos<'a> {
         let fault = ended.map_err(|error| Failure::Odd(format!("a step broke off: {error}")))??;
         self.faults.lock().extend(fault);
         Ok(())
-    }
-
-    /// Starts gateways again that fall, as whoever runs them would. Ends when
-    /// dropped.
-    fn watch(&self) -> JoinSet<()> {
-        let mut watches = JoinSet::new();
-        for node in &self.stage.nodes {
-            let (node, faults) = (Arc::clone(node), Arc::clone(&self.faults));
-            watches.spawn(async move {
-                loop {
-                    match node.watch().await {
-                        Ok(fault) => faults.lock().extend(fault),
-                        Err(failure) => faults.lock().push(Fault::other(failure.to_string())),
-                    }
-                    sleep(WATCH_EVERY).await;
-                }
-            });
-        }
-        watches
     }
 
     async fn act(
@@ -222,4 +206,22 @@ impl<'a> Chaos<'a> {
     fn node(&self, number: usize) -> SharedNode {
         Arc::clone(&self.stage.nodes[number])
     }
+}
+
+/// Starts gateways again that fall, as whoever runs them would.
+fn watch(nodes: &[SharedNode], faults: &Arc<Mutex<Vec<Fault>>>) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    for node in nodes {
+        let (node, faults) = (Arc::clone(node), Arc::clone(faults));
+        watches.spawn(async move {
+            loop {
+                match node.watch().await {
+                    Ok(fault) => faults.lock().extend(fault),
+                    Err(failure) => faults.lock().push(Fault::other(failure.to_string())),
+                }
+                sleep(WATCH_EVERY).await;
+            }
+        });
+    }
+    watches
 }

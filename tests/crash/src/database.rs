@@ -46,6 +46,7 @@ impl Database {
             Server::start(&Settings {
                 durable: true,
                 lines: Vec::new(),
+                ..Settings::default()
             })
         })
         .await?;

@@ -15,8 +15,6 @@ pub(crate) type Reference = String;
 pub(crate) struct Promise {
     /// The id of the answer.
     pub(crate) id: String,
-    /// Whether it was given a time after which it must not be sent.
-    pub(crate) expires: bool,
     /// Whether somebody asked to take it back.
     pub(crate) cancel_asked: bool,
     /// Whether the gateway said that it is taken back.
@@ -36,6 +34,8 @@ pub(crate) struct Listed {
     pub(crate) on_unknown: OnUnknown,
     /// Where it stands.
     pub(crate) status: Status,
+    /// Whether there is a time after which it must not be sent.
+    pub(crate) expires: bool,
     /// Calls to WeChat made for it.
     pub(crate) attempts: u32,
 }
@@ -258,14 +258,14 @@ impl Verdict {
             Status::Unknown => {
                 tally.unknown += 1;
                 // A repeat is safe or wanted; only its own end could stop it.
-                let wrong = care != Care::AtMostOnce && !promise.expires;
+                let wrong = care != Care::AtMostOnce && !message.expires;
                 wrong.then_some((Wrong::State, "a repeat was allowed"))
             }
             Status::Canceled | Status::Expired => {
                 tally.withdrawn += 1;
                 let had_cause = match status {
                     Status::Canceled => promise.cancel_asked,
-                    _ => promise.expires,
+                    _ => message.expires,
                 };
                 if effects > 0 {
                     Some((Wrong::State, "it took effect"))
@@ -313,6 +313,7 @@ mod tests {
             kind,
             on_unknown,
             status,
+            expires: false,
             attempts: 1,
         }
     }
@@ -365,13 +366,20 @@ mod tests {
             wrongs(promise(), &template(Status::Unknown), 1),
             [Wrong::State]
         );
-        let brief = Promise {
+        let brief = |status| Listed {
             expires: true,
-            ..promise()
+            ..template(status)
         };
-        assert_eq!(wrongs(brief.clone(), &template(Status::Unknown), 1), []);
-        assert_eq!(wrongs(brief.clone(), &template(Status::Expired), 0), []);
-        assert_eq!(wrongs(brief, &template(Status::Expired), 1), [Wrong::State]);
+        assert_eq!(wrongs(promise(), &brief(Status::Unknown), 1), []);
+        assert_eq!(wrongs(promise(), &brief(Status::Expired), 0), []);
+        assert_eq!(
+            wrongs(promise(), &brief(Status::Expired), 1),
+            [Wrong::State]
+        );
+        assert_eq!(
+            wrongs(promise(), &template(Status::Expired), 0),
+            [Wrong::State]
+        );
     }
 
     #[test]

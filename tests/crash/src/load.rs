@@ -106,6 +106,23 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether a refusal is no surprise: what is to be taken back may be over or
+    /// with WeChat; and what could not be posted for some time has no time left.
+    fn may_be_refused(&self, error: &ApiError) -> bool {
+        match self {
+            Self::Cancel(_) => error.status == Some(409),
+            Self::Single(_) | Self::Batch(_) => error.problem.as_ref().is_some_and(|problem| {
+                !problem.violations.is_empty()
+                    && problem
+                        .violations
+                        .iter()
+                        .all(|violation| violation.pointer == "/expires_at")
+            }),
+        }
+    }
+}
+
 impl Load {
     /// Callers that have posted nothing yet.
     pub(crate) fn new(pace: Pace, nodes: Vec<SharedNode>, accounts: Vec<Account>) -> Arc<Self> {
@@ -160,7 +177,6 @@ impl Load {
                 .map(|message| {
                     (
                         message.reference.clone().unwrap_or_default(),
-                        message.expires_at.is_some(),
                         message.send_at.is_some(),
                     )
                 })
@@ -168,11 +184,10 @@ impl Load {
             let Some(ids) = self.accepted(&mut rng, messages).await else {
                 continue;
             };
-            for ((reference, expires, scheduled), id) in promised.into_iter().zip(ids) {
+            for ((reference, scheduled), id) in promised.into_iter().zip(ids) {
                 let cancel = rng.random_ratio(if scheduled { 50 } else { 2 }, 100);
                 let promise = Promise {
                     id: id.clone(),
-                    expires,
                     cancel_asked: cancel,
                     cancel_promised: false,
                 };
@@ -251,8 +266,7 @@ impl Load {
                 Some(client) => match timeout(patience, request.ask(&client, key)).await {
                     Ok(Ok(answer)) => return Some(answer),
                     Ok(Err(error)) if is_final(&error) => {
-                        // Over, or with WeChat: a message is free to be that.
-                        if !matches!(request, Request::Cancel(_)) || error.status != Some(409) {
+                        if !request.may_be_refused(&error) {
                             self.fault(Fault::other(format!("{key} was refused: {error}")));
                         }
                         return None;

@@ -5,6 +5,7 @@
 )]
 
 use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -42,6 +43,14 @@ pub(crate) fn round(number: u64, of: usize, done: &Done, verdict: &Verdict, time
         count(&done.kills),
         verdict.faults.len(),
         time.as_secs()
+    );
+}
+
+/// Prints where to look for causes.
+pub(crate) fn kept(folder: &Path) {
+    eprintln!(
+        "databases, logs and what is wrong (faults.txt) are kept in {}",
+        folder.display()
     );
 }
 
@@ -105,9 +114,6 @@ pub(crate) fn outcome(flags: &Flags, outcome: &Outcome) -> ExitCode {
     }
     if faults.len() > SHOWN {
         println!("and {} more", faults.len() - SHOWN);
-    }
-    if let Some(folder) = &outcome.kept {
-        println!("databases, logs and faults.txt are kept in {folder}");
     }
     if faults.is_empty() {
         ExitCode::SUCCESS

@@ -37,27 +37,40 @@ pub(crate) struct Outcome {
     pub(crate) dropped_repeats: u64,
     /// How long it all took.
     pub(crate) time: Duration,
-    /// The folder with databases and logs, if it was kept.
-    pub(crate) kept: Option<String>,
 }
 
 /// Carries out the plan of the flags. Stops after the first round in which
-/// something is wrong.
+/// something is wrong, and keeps the folder with databases and logs then.
 ///
 /// # Errors
 /// When this program cannot do its work.
 pub(crate) async fn run(flags: &Flags) -> Result<Outcome, Failure> {
+    let stage = Stage::set(flags).await?;
+    let outcome = rounds(flags, &stage).await;
+    let faults = outcome.as_ref().map(|outcome| &*outcome.verdict.faults);
+    let is_well = matches!(faults, Ok([]));
+    if let Ok(faults @ [_, ..]) = faults {
+        write_down(&stage, faults).await?;
+    }
+    stage.end().await;
+    if flags.keep || !is_well {
+        let Stage { dir, .. } = stage;
+        report::kept(&dir.keep());
+    }
+    outcome
+}
+
+async fn rounds(flags: &Flags, stage: &Stage) -> Result<Outcome, Failure> {
     let rounds = plan::draw(flags, ACCOUNT_COUNT);
     let began = Instant::now();
     let deadline = began + Duration::from_secs(60 * flags.minutes);
-    let stage = Stage::set(flags).await?;
     let pace = Pace {
         seed: flags.seed,
         rate: flags.rate,
         may_expire: !flags.clocks,
     };
     let load = Load::new(pace, stage.nodes.clone(), stage.accounts.clone());
-    let chaos = Chaos::new(&stage);
+    let chaos = Chaos::new(stage);
     let (mut effects, mut since) = (Vec::new(), 0);
     let mut verdict = Verdict::default();
     let share = flags.messages.div_ceil(rounds.len().max(1) as u64);
@@ -70,8 +83,7 @@ pub(crate) async fn run(flags: &Flags) -> Result<Outcome, Failure> {
             sleep(Duration::from_millis(50)).await;
         }
         stage.sandbox.calm().await?;
-        let fallen = stage.recover().await?;
-        chaos.faults.lock().extend(fallen);
+        stage.recover().await?;
         enough.send_replace(true);
         posting
             .await
@@ -91,40 +103,28 @@ pub(crate) async fn run(flags: &Flags) -> Result<Outcome, Failure> {
         let day = json!({ "advance_ms": A_DAY_MS });
         stage.sandbox.insist("POST", "/clock", Some(&day)).await?;
     }
-    let outcome = Outcome {
+    Ok(Outcome {
         done: Arc::clone(&chaos.done),
         accepted: load.accepted.load(Ordering::Relaxed),
         repeated: load.repeated.load(Ordering::Relaxed),
         dropped_repeats: stage.sandbox.dropped_repeats().await,
         time: began.elapsed(),
         verdict,
-        kept: None,
-    };
-    close(flags, stage, outcome).await
+    })
 }
 
-/// Keeps the folder where somebody will want to look into it.
-async fn close(flags: &Flags, stage: Stage, mut outcome: Outcome) -> Result<Outcome, Failure> {
-    if outcome.verdict.faults.is_empty() && !flags.keep {
-        return Ok(outcome);
-    }
+/// Writes down what is wrong, and all that happened to the messages concerned.
+async fn write_down(stage: &Stage, faults: &[Fault]) -> Result<(), Failure> {
     let mut text = String::new();
-    for fault in &outcome.verdict.faults {
+    for fault in faults {
         text.push_str(&format!("{fault}\n"));
     }
-    let ids = outcome
-        .verdict
-        .faults
-        .iter()
-        .filter_map(|fault: &Fault| fault.id.as_deref());
     if let Ok(client) = stage.client() {
+        let ids = faults.iter().filter_map(|fault| fault.id.as_deref());
         for id in ids.take(HISTORIES) {
             text.push_str(&format!("\n{}\n", audit::history(&client, id).await));
         }
     }
     let path = stage.dir.path().join("faults.txt");
-    std::fs::write(&path, text).map_err(system("cannot write faults.txt"))?;
-    let Stage { dir, .. } = stage;
-    outcome.kept = Some(dir.keep().display().to_string());
-    Ok(outcome)
+    std::fs::write(&path, text).map_err(system("cannot write faults.txt"))
 }

@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use crate::database::Database;
 use crate::failure::{Failure, call, system};
 use crate::flags::{self, Flags};
-use crate::judge::Fault;
 use crate::node::{Node, Settings, SharedNode};
 use crate::sandbox::{Account, Sandbox, SharedSandbox};
 
@@ -85,20 +84,26 @@ impl Stage {
         client.ok_or_else(|| Failure::Odd("no gateway is up".to_owned()))
     }
 
-    /// Waits until everything is up and answers.
+    /// Ends the gateways and the sandbox, so that nothing writes where files are
+    /// removed.
+    pub(crate) async fn end(&self) {
+        for program in self.nodes.iter().map(|node| &node.program) {
+            program.kill(&mut *program.hold().await).await;
+        }
+        let sandbox = &self.sandbox.program;
+        sandbox.kill(&mut *sandbox.hold().await).await;
+    }
+
+    /// Waits until everything is up again. Somebody else starts what falls.
     ///
     /// # Errors
     /// When something does not come up.
-    pub(crate) async fn recover(&self) -> Result<Vec<Fault>, Failure> {
-        let mut faults = Vec::new();
+    pub(crate) async fn recover(&self) -> Result<(), Failure> {
         for node in &self.nodes {
-            // Whatever still happens to it has happened once this is had.
-            drop(node.program.hold().await);
-            faults.extend(node.watch().await?);
             node.turn_clock(0)?;
             node.program.ready().await?;
         }
-        Ok(faults)
+        Ok(())
     }
 }
 

@@ -176,8 +176,12 @@ impl Session {
             store.shutdown().await;
             self.has_template = true;
         }
+        let strategy = self.strategy().await?;
+        let sql = format!(
+            "CREATE DATABASE {name} TEMPLATE {} {strategy}",
+            self.template
+        );
         // The server may not have noticed yet that the template is left.
-        let sql = format!("CREATE DATABASE {name} TEMPLATE {}", self.template);
         let mut tries = 0;
         loop {
             match self.run(&sql).await {
@@ -190,8 +194,40 @@ impl Session {
         }
     }
 
+    /// Copying files is three times as fast as the other way, on a server that
+    /// does not wait for its disk. Before version 15 it was the only way.
+    async fn strategy(&mut self) -> Result<&'static str, String> {
+        self.run("SELECT 1").await?;
+        let version = self
+            .client()
+            .await?
+            .query_one("SELECT current_setting('server_version_num')::int", &[])
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(if version.get::<_, i32>(0) < 15_0000 {
+            ""
+        } else {
+            "STRATEGY file_copy"
+        })
+    }
+
     /// On the connection there is, or on a new one if that broke with its server.
     async fn run(&mut self, sql: &str) -> Result<(), String> {
+        loop {
+            let Err(error) = self.client().await?.batch_execute(sql).await else {
+                return Ok(());
+            };
+            match error.as_db_error() {
+                // That the server had gone shows only now: these are its last
+                // words, or there were none.
+                Some(said) if said.code().code().starts_with("57P") => self.client = None,
+                None => self.client = None,
+                Some(said) => return Err(format!("{sql}: {}", said.message())),
+            }
+        }
+    }
+
+    async fn client(&mut self) -> Result<&Client, String> {
         if self.client.as_ref().is_none_or(Client::is_closed) {
             let (client, connection) = tokio_postgres::connect(&self.url, NoTls)
                 .await
@@ -199,10 +235,6 @@ impl Session {
             tokio::spawn(connection);
             self.client = Some(client);
         }
-        let client = self.client.as_ref().unwrap();
-        client.batch_execute(sql).await.map_err(|error| {
-            let said = error.as_db_error().map(|said| said.message().to_owned());
-            format!("{sql}: {}", said.unwrap_or_else(|| error.to_string()))
-        })
+        Ok(self.client.as_ref().unwrap())
     }
 }

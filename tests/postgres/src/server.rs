@@ -36,6 +36,9 @@ wait "$server" 2>/dev/null
 pub struct Settings {
     /// Whether it is to survive the loss of power; slower.
     pub durable: bool,
+    /// Whether it speaks TLS, with a certificate of its own making for
+    /// `localhost`; see [`Server::certificate`].
+    pub tls: bool,
     /// Further lines of `postgresql.conf`.
     pub lines: Vec<String>,
 }
@@ -79,6 +82,16 @@ impl Server {
         })
     }
 
+    /// A server of our own for this process that nobody stops, also where
+    /// another is named: for tests that need roles and rules.
+    pub fn own() -> &'static Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        if Self::shared().ours.is_some() {
+            return Self::shared();
+        }
+        SERVER.get_or_init(|| Self::start(&Settings::default()))
+    }
+
     /// Makes a server and starts it.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
@@ -99,6 +112,9 @@ impl Server {
             keeper: Mutex::new(None),
         };
         ours.make();
+        if settings.tls {
+            ours.make_certificate();
+        }
         // The port may be taken by somebody else between the look and the start.
         for _ in 0..5 {
             ours.port = free_port();
@@ -197,10 +213,35 @@ impl Server {
         )
     }
 
-    /// The folder with PostgreSQL's programs, `pg_dump` among them.
+    /// What the server has written into its log.
+    ///
+    /// # Panics
+    /// As [`Server::stop`].
     #[must_use]
-    pub fn programs() -> PathBuf {
-        programs::folder()
+    pub fn log(&self) -> String {
+        self.ours().log()
+    }
+
+    /// The file with the server's certificate, which is its own authority.
+    ///
+    /// # Panics
+    /// As [`Server::stop`].
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.ours().certificate()
+    }
+
+    /// One of PostgreSQL's other programs, such as `pg_dump`.
+    #[must_use]
+    pub fn program(name: &str) -> PathBuf {
+        let beside = programs::folder().join(name);
+        // Where only the server's programs are on the path, those for its
+        // clients are too, elsewhere.
+        if beside.is_file() {
+            beside
+        } else {
+            name.into()
+        }
     }
 
     fn ours(&self) -> &Ours {
@@ -253,6 +294,35 @@ impl Ours {
         std::fs::write(rules, guarded + all).unwrap();
     }
 
+    fn make_certificate(&self) {
+        let wish = self.data().join("server.cnf");
+        let text = "[req]\ndistinguished_name = name\nx509_extensions = leaf\nprompt = no\n\
+                    [name]\nCN = localhost\n\
+                    [leaf]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = DNS:localhost\n";
+        std::fs::write(&wish, text).unwrap();
+        let made = programs::command("openssl", self.owner)
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650",
+            ])
+            .arg("-config")
+            .arg(wish)
+            .arg("-keyout")
+            .arg(self.data().join("server.key"))
+            .arg("-out")
+            .arg(self.certificate())
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "openssl: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.data().join("server.crt")
+    }
+
     fn configure(&self, settings: &Settings) {
         let mut lines = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = ''\n\
@@ -262,6 +332,9 @@ impl Ours {
         );
         if !settings.durable {
             lines.push_str("fsync = off\nfull_page_writes = off\n");
+        }
+        if settings.tls {
+            lines.push_str("ssl = on\n");
         }
         for line in &settings.lines {
             // Writing to a string does not fail.
@@ -322,8 +395,8 @@ impl Ours {
     fn processes(&self) -> Vec<String> {
         let data = self.data();
         let data = data.to_str().unwrap();
-        let mut first = None;
-        let mut parents = Vec::new();
+        let mut named = Vec::new();
+        let mut others = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let name = entry.file_name();
             let Some(process) = name.to_str().filter(|n| n.parse::<u32>().is_ok()) else {
@@ -339,21 +412,31 @@ impl Ours {
             let line = String::from_utf8_lossy(&line);
             let mut words = line.split('\0');
             let program = words.next().unwrap_or_default();
-            if program.ends_with("/postgres") && words.any(|word| word == data) {
-                first = Some(process.to_owned());
-            } else if program.starts_with("postgres: ")
+            let is_named = program.ends_with("/postgres") && words.any(|word| word == data);
+            if (is_named || program.starts_with("postgres: "))
                 && let Ok(stat) = std::fs::read_to_string(entry.path().join("stat"))
                 && let Some((_, rest)) = stat.rsplit_once(") ")
                 && let Some(parent) = rest.split(' ').nth(1)
             {
-                parents.push((process.to_owned(), parent.to_owned()));
+                let found = (process.to_owned(), parent.to_owned());
+                if is_named {
+                    named.push(found);
+                } else {
+                    others.push(found);
+                }
             }
         }
-        let Some(first) = first else {
+        // A child that was just made still bears its parent's command line.
+        let Some((first, _)) = named
+            .iter()
+            .find(|(_, parent)| !named.iter().any(|(other, _)| other == parent))
+            .cloned()
+        else {
             return Vec::new();
         };
-        let children = parents
+        let children = named
             .into_iter()
+            .chain(others)
             .filter(|(_, parent)| *parent == first)
             .map(|(process, _)| process);
         std::iter::once(first.clone()).chain(children).collect()

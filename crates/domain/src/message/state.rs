@@ -49,6 +49,22 @@ impl State {
         Self::Canceled,
     ];
 
+    /// The name in metrics; those of a message that is over are also its
+    /// [`Status`].
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+        }
+    }
+
     /// The number storage keeps. Numbers are never used again for another
     /// state.
     #[must_use]

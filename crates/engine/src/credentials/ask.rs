@@ -13,6 +13,8 @@ use jiff::Timestamp;
 
 use super::{Asking, Credential, CredentialError, Credentials, Health, Slot};
 
+use crate::metrics::Renewal;
+
 /// Two forced calls to stable_token must be half a minute apart.
 const FORCE_INTERVAL: Duration = Duration::from_secs(31);
 
@@ -116,6 +118,9 @@ impl Credentials {
             Err(error) => return (Err(error.into()), None),
         };
         let answer = self.ask_until_new(account, asking).await;
+        if let Some(renewal) = renewal(&answer) {
+            self.metrics.of(account.id).renewals(renewal).inc();
+        }
         if answer.is_err()
             && let Err(error) = self.store.return_credential_lease(account.id, fence).await
         {
@@ -248,6 +253,7 @@ impl Credentials {
             .count_foreign_refresh(account.id, beijing_day(now))
             .await
             .map_or(1, |counts| counts.foreign);
+        self.metrics.of(account.id).foreign_refreshes.inc();
         tracing::warn!(
             account = %account.name(), appid = %account.settings.appid, times_today,
             "another program refreshed this account's access token and made ours useless; \
@@ -417,6 +423,16 @@ impl Credentials {
         asking.retry_at = Some((retry_at, reason.clone()));
         slot.note_outage(self.clock.now(), &reason, retry_at);
         (Err(CredentialError::Unavailable { reason, retry_at }), None)
+    }
+}
+
+/// How asking WeChat ended; `None` = storage failed, WeChat was not asked.
+fn renewal<T>(answer: &Result<T, Failure>) -> Option<Renewal> {
+    match answer {
+        Ok(_) => Some(Renewal::Obtained),
+        Err(Failure::Call(error)) if error.errcode().is_some() => Some(Renewal::Refused),
+        Err(Failure::Call(_) | Failure::Later { .. }) => Some(Renewal::Failed),
+        Err(Failure::Store(_)) => None,
     }
 }
 

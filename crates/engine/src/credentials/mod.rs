@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::calls::WechatClient;
+use crate::metrics::Metrics;
 use ask::Urgency;
 
 /// In the last five minutes of a stable token WeChat hands out its successor
@@ -178,6 +179,7 @@ pub(crate) struct Credentials {
     wechat: WechatClient,
     clock: Arc<dyn Clock>,
     settings: CredentialSettings,
+    metrics: Arc<Metrics>,
     slots: RwLock<HashMap<AccountId, Arc<Slot>>>,
     needed: Notify,
 }
@@ -189,6 +191,7 @@ impl Credentials {
         wechat: WechatClient,
         clock: Arc<dyn Clock>,
         settings: CredentialSettings,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             node,
@@ -196,6 +199,7 @@ impl Credentials {
             wechat,
             clock,
             settings,
+            metrics,
             slots: RwLock::default(),
             needed: Notify::new(),
         }

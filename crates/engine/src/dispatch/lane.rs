@@ -51,6 +51,11 @@ impl Bucket {
 }
 
 impl Lane {
+    /// How many sends are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
     /// Nothing more is sent before `until`; the first to say so counts.
     pub(crate) fn rest_until(&self, until: Timestamp, now: Timestamp) {
         if !self.rests(now) {

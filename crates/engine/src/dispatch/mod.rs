@@ -105,6 +105,11 @@ impl Dispatcher {
         Arc::clone(lanes.entry(id).or_default())
     }
 
+    /// How many messages of this account are being sent here.
+    pub(crate) fn in_flight(&self, id: AccountId) -> usize {
+        self.lane(id).in_flight()
+    }
+
     /// Something of this account becomes due at `at`.
     pub(crate) fn wake_account_at(&self, id: AccountId, at: Timestamp, now: Timestamp) {
         if at <= now {
@@ -283,9 +288,11 @@ impl Engine {
             tracing::warn!(message_id = %id, "a lease ended while its message was in hand; the work goes on under the new one");
             return None;
         }
+        let due_at = claimed.message.first_due_at();
         let settlement = self.deliver(account, claimed).await;
-        if settlement.is_none() {
-            hands.let_go(id, lease_token);
+        match &settlement {
+            Some(made) => self.metrics.of(account.id).note_settlement(due_at, made),
+            None => drop(hands.let_go(id, lease_token)),
         }
         settlement
     }

@@ -31,6 +31,10 @@ impl Engine {
             .map(|at| Attempt::new(at, &Outcome::Interrupted, Duration::ZERO))
             .into_iter()
             .collect();
+        let metrics = self.metrics.of(account.id);
+        if interrupted_at.is_some() {
+            metrics.note_interruption();
+        }
         let (decision, history) = before_sending(&message, history, interrupted_at, now);
         let settlement = |attempts, decision, history, at| Settlement {
             message: message.id,
@@ -69,10 +73,16 @@ impl Engine {
                 let decision = Decision::RetryAt { at: began };
                 return Some(settlement(attempts, decision, history, began));
             }
+            let mut span = self.send_span(None, account, &message);
             let stopwatch = Instant::now();
             let outcome = calls::send(&self.wechat, &credential.token, &message).await;
-            let now = self.clock.now();
-            attempts.push(Attempt::new(began, &outcome, stopwatch.elapsed()));
+            let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());
+            metrics.note_call(&outcome, elapsed);
+            if let Some(span) = &mut span {
+                span.note_outcome(&outcome);
+            }
+            drop(span);
+            attempts.push(Attempt::new(began, &outcome, elapsed));
             let class = match &outcome {
                 Outcome::Refused(refusal) => {
                     tracing::info!(

@@ -74,6 +74,7 @@ impl Engine {
                     ..settlement.clone()
                 }),
                 (Settled::LeaseLost, None) => {
+                    self.metrics.lease_losses.inc();
                     tracing::warn!(
                         message_id = %settlement.message,
                         "settled too late: somebody else holds the message"

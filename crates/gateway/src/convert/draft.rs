@@ -7,6 +7,7 @@ use hongyan_domain::message::{
     SubscribeContent, TemplateContent, Value,
 };
 use hongyan_domain::template::{Overflow, Violation};
+use hongyan_domain::trace::TraceContext;
 use hongyan_engine::Draft;
 use hongyan_wechat::{AppId, OpenId, TemplateId};
 
@@ -22,8 +23,13 @@ pub(crate) struct Reading {
     pub(crate) violations: Vec<Violation>,
 }
 
-/// Reads a request to send that came with the key `caller`.
-pub(crate) fn read(request: api::NewMessage, caller: KeyId) -> Reading {
+/// Reads a request to send that came with the key `caller`, in a trace if that is
+/// recorded.
+pub(crate) fn read(
+    request: api::NewMessage,
+    caller: KeyId,
+    trace_context: Option<TraceContext>,
+) -> Reading {
     let mut wrong = Vec::new();
     not_supported_yet(&request, &mut wrong);
     if let Some(url) = &request.url {
@@ -68,6 +74,7 @@ pub(crate) fn read(request: api::NewMessage, caller: KeyId) -> Reading {
         reference,
         metadata,
         created_by: Some(caller),
+        trace_context,
     });
     Reading {
         draft,
@@ -317,6 +324,7 @@ mod tests {
         read(
             request.unwrap(),
             KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
+            None,
         )
     }
 

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use hongyan_domain::account::Account;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::key::{ApiKey, Scope};
+use hongyan_domain::trace::TraceContext;
 use hongyan_domain::{KeyId, MessageId};
 use hongyan_engine::Engine;
 use http::header::AUTHORIZATION;
@@ -45,6 +46,7 @@ needs! {
 pub(crate) struct Caller<N> {
     gateway: Gateway,
     key: Arc<ApiKey>,
+    trace_context: Option<TraceContext>,
     need: PhantomData<N>,
 }
 
@@ -62,6 +64,11 @@ impl<N: Need> Caller<N> {
     /// The id of the caller's key.
     pub(crate) fn key_id(&self) -> KeyId {
         self.key.id
+    }
+
+    /// The span of the request, where it is recorded.
+    pub(crate) fn trace_context(&self) -> Option<&TraceContext> {
+        self.trace_context.as_ref()
     }
 
     /// Whether the caller may touch the account of this name.
@@ -161,6 +168,8 @@ impl<N: Need> FromRequestParts<Gateway> for Caller<N> {
         Ok(Self {
             gateway: gateway.clone(),
             key,
+            // Left there by the layer around all routes.
+            trace_context: parts.extensions.get().cloned(),
             need: PhantomData,
         })
     }

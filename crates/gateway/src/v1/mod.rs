@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::problem::Problem;
 
 /// The header that tells a repeated answer from a first one.
-const REPLAYED: &str = "idempotency-replayed";
+pub(crate) const REPLAYED: &str = "idempotency-replayed";
 
 /// An answer's JSON.
 fn body_of(answer: &impl Serialize) -> Result<Bytes, Problem> {

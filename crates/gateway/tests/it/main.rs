@@ -13,4 +13,5 @@ mod bodies;
 mod contract;
 mod keys;
 mod messages;
+mod metrics;
 mod serving;

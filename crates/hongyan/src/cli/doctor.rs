@@ -1,5 +1,6 @@
 use clap::Args;
 use hongyan_engine::StepState;
+use hongyan_engine::trace::TraceSettings;
 
 use super::ConfigFile;
 use super::output;
@@ -86,7 +87,7 @@ impl Doctor {
         let opened = open_store(&config, Purpose::Look).await?;
         opened.store.ping().await?;
         fine("database", "it can be read and written");
-        let engine = open_engine(&config, &opened).await?;
+        let engine = open_engine(&config, &opened, TraceSettings::default()).await?;
         let accounts = engine.accounts();
         if accounts.is_empty() {
             findings.push(Finding {

@@ -12,6 +12,7 @@ mod log;
 mod retention;
 mod secrets;
 mod server;
+mod telemetry;
 mod wechat;
 
 pub(crate) use accounts::DeclaredAccount;
@@ -21,6 +22,7 @@ pub(crate) use log::{Format, Log};
 pub(crate) use retention::Retention;
 pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
+pub(crate) use telemetry::{Endpoint, Headers, Telemetry};
 pub(crate) use wechat::Wechat;
 
 use std::path::{Path, PathBuf};
@@ -38,8 +40,7 @@ pub(crate) struct Config {
     pub(crate) dispatch: Dispatch,
     pub(crate) log: Log,
     pub(crate) retention: Retention,
-    /// Known, and without keys in this version.
-    telemetry: Reserved,
+    pub(crate) telemetry: Telemetry,
     /// Accounts that must exist; those of the same name are brought in line at
     /// every start.
     pub(crate) accounts: Vec<DeclaredAccount>,
@@ -47,11 +48,6 @@ pub(crate) struct Config {
     #[serde(skip)]
     base: PathBuf,
 }
-
-/// A section that later versions fill: it may stand in the file, empty.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reserved {}
 
 /// Why the configuration cannot be used, in one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -186,8 +182,17 @@ fn overlay(path: &Path, text: &str, variables: &[(String, String)]) -> Result<Co
 
 /// Numbers and truth values as such, everything else as text.
 fn typed(value: &str) -> toml::Value {
+    // Plain decimals alone: a text of digits with an `e` is hardly a number.
+    let is_decimal = |(whole, part): (&str, &str)| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        digits(whole) && digits(part)
+    };
     if let Ok(number) = value.parse::<i64>() {
         toml::Value::Integer(number)
+    } else if value.split_once('.').is_some_and(is_decimal)
+        && let Ok(number) = value.parse::<f64>()
+    {
+        toml::Value::Float(number)
     } else if let Ok(truth) = value.parse::<bool>() {
         toml::Value::Boolean(truth)
     } else {
@@ -248,6 +253,28 @@ mod tests {
         assert!(
             error.starts_with("environment variable HONGYAN_SERVER__LISTN"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_share_is_set_by_the_environment_and_kept_between_0_and_1() {
+        let ratio = |value| load("", &[("HONGYAN_TELEMETRY__SAMPLE_RATIO", value)]);
+        assert_eq!(ratio("0.25").unwrap().telemetry.sample_ratio.0, 0.25);
+        assert_eq!(ratio("0").unwrap().telemetry.sample_ratio.0, 0.0);
+        let refused = ratio("1.5").unwrap_err().to_string();
+        assert!(
+            refused.contains("SAMPLE_RATIO: sample_ratio lies"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_secret_header_is_not_repeated_in_a_complaint() {
+        let text = "[telemetry]\notlp_headers = \"hush\"\n";
+        let refused = load(text, &[]).unwrap_err().to_string();
+        assert!(
+            refused.contains("line 2") && !refused.contains("hush"),
+            "{refused}"
         );
     }
 

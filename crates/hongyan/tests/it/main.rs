@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cli;
+mod dashboards;
 mod demo;
 mod postgres;
 mod refusals;
+mod stage;
 mod stopping;
 mod support;
+mod telemetry;

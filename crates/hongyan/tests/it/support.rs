@@ -1,5 +1,6 @@
 //! Running the binary.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -39,9 +40,17 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::spawn(command.stderr(Stdio::inherit()))
+    }
+
+    /// The same with what it logs in a file.
+    pub(crate) fn start_with_log(command: &mut Command, log: File) -> Self {
+        Self::spawn(command.stderr(log))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .expect("the binary starts");
         let out = BufReader::new(child.stdout.take().expect("standard output is piped"));

@@ -1,5 +1,7 @@
 //! The accounts, their secrets sealed.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{
@@ -42,22 +44,30 @@ impl AccountStore for PostgresStore {
             .transpose()?;
         // The secrets are sealed for the account's number, so that comes first;
         // and by it a second try finds what the first one did.
-        let id = self.link.run(|db, _| new_number(db)).await?;
-        let (answer, columns) = (answer.as_ref(), &Columns::of(id, settings, &self.seal)?);
-        let row =
-            self.link
-                .run(|db, again| async move {
-                    add(&db, id, columns, answer, self.by_hand(), again).await
-                })
-                .await?;
-        self.tell(Topic::Changed, id);
-        Ok(account(&row, &self.seal)?)
+        let (answer, number) = (answer.as_ref(), &OnceLock::new());
+        let row = self
+            .link
+            .run(|db, again| async move {
+                let id = match number.get() {
+                    Some(id) => *id,
+                    None => {
+                        let id = new_number(&db).await?;
+                        *number.get_or_init(|| id)
+                    }
+                };
+                let columns = Columns::of(id, settings, &self.seal)?;
+                add(&db, id, &columns, answer, self.by_hand(), again).await
+            })
+            .await?;
+        let account = account(&row, &self.seal)?;
+        self.tell(Topic::Changed, account.id.0);
+        Ok(account)
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let rows = self
             .link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let all = db
                     .prepare_cached(concat!(
                         "-- accounts.all\nSELECT ",
@@ -135,7 +145,7 @@ impl AccountStore for PostgresStore {
 
     async fn revisions(&self) -> Result<Vec<Revision>, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let all = db
                     .prepare_cached(
                         "-- accounts.revisions\n\
@@ -226,7 +236,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-async fn new_number(db: Db) -> Outcome<i64> {
+async fn new_number(db: &Db) -> Outcome<i64> {
     let next = db
         .prepare_cached("-- accounts.number\nSELECT nextval('account_id')")
         .await?;
@@ -338,7 +348,9 @@ async fn remove(db: &Db, id: i64, again: bool) -> Outcome<()> {
         .prepare_cached("-- accounts.hold\nSELECT 1 FROM account WHERE id = $1 FOR UPDATE")
         .await?;
     let open = db
-        .prepare_cached("-- accounts.open\nSELECT EXISTS (SELECT 1 FROM work WHERE account = $1)")
+        .prepare_cached(
+            "-- accounts.open\nSELECT EXISTS (SELECT 1 FROM work WHERE account = $1 AND band >= 0)",
+        )
         .await?;
     // Its credential, templates and counts go with it; its messages follow.
     let remove = db

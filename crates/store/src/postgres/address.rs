@@ -58,7 +58,7 @@ impl Address {
                 Some(("sslrootcert", value)) => {
                     roots = Some(decode(value).ok_or_else(|| {
                         bad("sslrootcert is not the name of a file, percent-encoded")
-                    })?)
+                    })?);
                 }
                 _ => rest.push(pair),
             }

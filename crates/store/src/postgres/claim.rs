@@ -19,6 +19,9 @@ use super::row::{self, MESSAGE_COLUMNS, message_columns, message_id, now, number
 /// When to ask again while as many as may be are under way.
 const IN_FLIGHT_PAUSE: i64 = 50;
 
+/// Where in the answer to a claim the columns of `work` begin.
+const WORK: usize = MESSAGE_COLUMNS;
+
 /// Claims whose answers were lost: what they took is held by nobody. The next
 /// claim for the account gives it back first.
 #[derive(Debug, Default)]
@@ -277,7 +280,7 @@ async fn take(
         .prepare_cached(
             "-- claim.next\n\
              SELECT min(first.due_at) FROM unnest($2::smallint[]) b(band) CROSS JOIN LATERAL (\
-                SELECT w.due_at FROM work w WHERE w.account = $1 AND w.band = b.band \
+                SELECT w.due_at FROM work w WHERE w.account = $1 AND w.band = b.band AND w.band >= 0 \
                     AND w.claim IS DISTINCT FROM $3 \
                 ORDER BY w.due_at, w.id LIMIT 1) first",
         )
@@ -302,14 +305,14 @@ async fn take(
         .prepare_cached(concat!(
             "-- claim.take\n\
              WITH high AS MATERIALIZED (\
-                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 0 AND due_at <= $2 \
+                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 0 AND due_at <= $2 \
                 ORDER BY due_at, id LIMIT $3::bigint FOR UPDATE SKIP LOCKED), \
              normal AS MATERIALIZED (\
-                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 1 AND due_at <= $2 \
+                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 1 AND due_at <= $2 \
                 ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
                 FOR UPDATE SKIP LOCKED), \
              low AS MATERIALIZED (\
-                SELECT id, band, due_at FROM work WHERE account = $1 AND band = 2 AND due_at <= $2 \
+                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 2 AND due_at <= $2 \
                 ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
                     - (SELECT count(*) FROM normal) \
                 FOR UPDATE SKIP LOCKED), \
@@ -317,8 +320,8 @@ async fn take(
              taken AS (\
                 UPDATE work w SET due_at = $4, lease_token = w.lease_token + 1, claimed_at = $2, \
                     claim = $5, interrupted_at = coalesce(w.interrupted_at, w.claimed_at) \
-                FROM due WHERE w.id = due.id AND w.account = $1 \
-                RETURNING w.id, w.lease_token, w.attempts, w.first_uncertain_at, \
+                FROM due WHERE w.id = due.id AND w.account = due.account \
+                RETURNING w.id, w.account, w.lease_token, w.attempts, w.first_uncertain_at, \
                     w.interrupted_at, w.doubted, due.band, due.due_at), \
              spent AS (\
                 UPDATE lane SET tokens = $6::double precision - (SELECT count(*) FROM taken), \
@@ -326,9 +329,9 @@ async fn take(
                 WHERE account = $1 AND $6::double precision IS NOT NULL AND EXISTS (SELECT 1 FROM taken)) \
              SELECT ",
             message_columns!(),
-            ", t.id, t.lease_token, t.attempts, t.first_uncertain_at, t.interrupted_at, t.doubted \
-             FROM taken t LEFT JOIN message m ON m.id = t.id AND m.account = $1 \
-             ORDER BY t.band, t.due_at, t.id"
+            ", t.id, t.lease_token, t.attempts, t.first_uncertain_at, t.interrupted_at, t.doubted, \
+                t.band, t.due_at \
+             FROM taken t LEFT JOIN message m ON m.id = t.id AND m.account = t.account"
         ))
         .await?;
     let tokens = room.bucket.map(|bucket| bucket.tokens);
@@ -353,13 +356,26 @@ async fn take(
         },
         db.commit()
     )?;
+    // What an update returns has no order.
+    let mut ordered = rows
+        .into_iter()
+        .map(|row| {
+            let place: (i16, i64, Uuid) = (
+                row.try_get(WORK + 6)?,
+                row.try_get(WORK + 7)?,
+                row.try_get(WORK)?,
+            );
+            Ok((place, row))
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    ordered.sort_unstable_by_key(|(place, _)| *place);
+    let rows = ordered.into_iter().map(|(_, row)| row).collect();
     Ok((rows, row.try_get(0)?))
 }
 
 /// What is handed out. A message that cannot be read back must not keep the
 /// others from being sent: it is left to its lease.
 fn understand(row: &Row, until: i64) -> Option<Claimed> {
-    const WORK: usize = MESSAGE_COLUMNS;
     let read = || -> Outcome<Claimed> {
         if row.try_get::<_, Option<Uuid>>(0)?.is_none() {
             return Err(Fault::corrupt("it is in the queue but not in the archive"));

@@ -28,7 +28,7 @@ impl CredentialStore for PostgresStore {
     async fn credential(&self, account: AccountId) -> Result<Option<StoredCredential>, StoreError> {
         let found = self
             .link
-            .run(|db, _| async move { find(&db, account).await })
+            .look(|db| async move { find(&db, account).await })
             .await?;
         Ok(found
             .map(|sealed| sealed.open(account, &self.seal))
@@ -148,7 +148,7 @@ impl CredentialStore for PostgresStore {
 
     async fn refreshes(&self, account: AccountId, day: i64) -> Result<RefreshCount, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let find = db
                     .prepare_cached(
                         "-- credentials.counts\n\

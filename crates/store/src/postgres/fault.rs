@@ -15,6 +15,9 @@ pub(super) enum Fault {
     Told(StoreError),
     /// The connection broke. Whether the step took effect is not known.
     Lost(String),
+    /// The server says nothing any more. Whether the step took effect is not
+    /// known.
+    Silent(String),
     /// It got in the way of another and took no effect: the same again can
     /// succeed.
     Conflict(String),
@@ -52,7 +55,9 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Told(error) => error,
-            Fault::Lost(reason) | Fault::Conflict(reason) => Self::Unavailable { reason },
+            Fault::Lost(reason) | Fault::Silent(reason) | Fault::Conflict(reason) => {
+                Self::Unavailable { reason }
+            }
         }
     }
 }

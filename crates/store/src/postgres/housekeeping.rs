@@ -1,5 +1,5 @@
 //! What the store does by itself beside its callers: clearing away the messages
-//! of removed accounts, and the rows that finished messages leave behind in the
+//! of removed accounts and the rows that finished messages leave behind in the
 //! queue. Several nodes may do so at the same time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -51,7 +51,7 @@ pub(super) async fn keep(link: Link, work: std::sync::Arc<Housekeeping>) {
 
 async fn purge(link: &Link, work: &Housekeeping) {
     loop {
-        match link.run(|db, _| purge_step(db)).await {
+        match link.look(purge_step).await {
             Ok(true) => sleep(PAUSE).await,
             Ok(false) => {
                 // Woken or not, there may be something.
@@ -79,7 +79,9 @@ async fn purge_step(db: Db) -> Outcome<bool> {
     };
     let account: i64 = chosen.try_get(0)?;
     let messages = db
-        .prepare_cached("-- purge.messages\nSELECT id FROM message WHERE account = $1 LIMIT $2")
+        .prepare_cached(
+            "-- purge.messages\nSELECT id FROM message WHERE account = $1 AND kind > 0 LIMIT $2",
+        )
         .await?;
     let rows = db.query(&messages, &[&account, &STEP]).await?;
     let ids = rows
@@ -116,7 +118,7 @@ async fn sweep(link: &Link, work: &Housekeeping) {
         if settled < SWEEP_FROM.max(living / SWEEP_PART) {
             continue;
         }
-        match link.run(|db, _| sweep_once(db)).await {
+        match link.look(sweep_once).await {
             Ok(found) => living = found,
             Err(error) => tracing::debug!(%error, "the queue could not be swept"),
         }

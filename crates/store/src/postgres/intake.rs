@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hongyan_domain::MessageId;
-use hongyan_domain::message::Message;
 use hongyan_domain::port::{StoreError, Usage};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::fault::{Fault, Outcome, clash};
 use super::idempotency::{self, Answer};
+use super::insert::{NewRow, insert_and_commit};
 use super::link::{Db, Link, closed};
-use super::row::{key_uuid, message_id, message_uuid, millis, optional_millis, text};
-use crate::codes;
+use super::row::message_id;
 
 /// Tasks that write: while one waits for the disk, the other works.
 pub(super) const BATCHERS: usize = 2;
@@ -28,46 +28,6 @@ const ROWS_WAITING: usize = 16 * 1024;
 /// it: both bound how long a caller waits for the others.
 const CALLS_PER_COMMIT: usize = 512;
 const ROWS_PER_COMMIT: usize = 2000;
-
-/// A message as its columns hold it. Made by the caller: the tasks that write are
-/// the bottleneck.
-#[derive(Debug)]
-pub(super) struct NewRow {
-    id: Uuid,
-    account: i64,
-    created_at: i64,
-    send_at: Option<i64>,
-    expires_at: Option<i64>,
-    kind: i16,
-    priority: i16,
-    on_unknown: i16,
-    created_by: Option<Uuid>,
-    openid: String,
-    reference: Option<String>,
-    content: String,
-    metadata: Option<String>,
-}
-
-impl NewRow {
-    pub(super) fn of(message: &Message) -> Outcome<Self> {
-        let owned = |value: &str| text(value).into_owned();
-        Ok(Self {
-            id: message_uuid(message.id),
-            account: message.account.0,
-            created_at: millis(message.created_at),
-            send_at: optional_millis(message.send_at),
-            expires_at: optional_millis(message.expires_at),
-            kind: codes::kind_code(message.kind()),
-            priority: message.priority.band().into(),
-            on_unknown: codes::on_unknown_code(message.on_unknown),
-            created_by: message.created_by.map(key_uuid),
-            openid: owned(message.to.as_str()),
-            reference: message.reference.as_deref().map(owned),
-            content: serde_json::to_string(&message.content)?,
-            metadata: message.metadata.as_deref().map(owned),
-        })
-    }
-}
 
 /// What became of a call.
 #[derive(Debug, Clone)]
@@ -124,7 +84,13 @@ impl Intake {
         let _counted = Counted::new(&self.waiting);
         let rows = call.rows.len().clamp(1, ROWS_WAITING);
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        let _room = self.room.acquire_many(rows).await.map_err(|_| closed())?;
+        let limit = self.link.statement_limit();
+        let room = timeout(limit, self.room.acquire_many(rows)).await;
+        let _room = room
+            .map_err(|_| StoreError::Unavailable {
+                reason: format!("too many messages wait to be taken in, for {limit:?}"),
+            })?
+            .map_err(|_| closed())?;
         let inbox = self.inbox().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
         let waiting = Waiting { call, reply };
@@ -293,7 +259,7 @@ async fn clash_of(link: &Link, call: &Call) -> Result<Taken, StoreError> {
     let ids: Vec<Uuid> = call.rows.iter().map(|row| row.id).collect();
     let ids = &ids;
     let known: Vec<MessageId> = link
-        .run(|db, _| async move { known(&db, ids).await })
+        .look(|db| async move { known(&db, ids).await })
         .await?
         .into_iter()
         .map(message_id)
@@ -467,58 +433,5 @@ async fn keep_answers(
             Taken::KeyReused
         }));
     }
-    Ok(())
-}
-
-/// Writes messages into archive and queue and commits, in one journey.
-async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), tokio_postgres::Error> {
-    if rows.is_empty() {
-        return db.commit().await;
-    }
-    // Its end is noticed when it comes, not when it would have been sent.
-    let insert = db
-        .prepare_cached(
-            "-- intake.insert\n\
-             WITH new AS (\
-                INSERT INTO message (id, account, created_at, send_at, expires_at, kind, \
-                    priority, on_unknown, created_by, openid, reference, content, metadata) \
-                SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], \
-                    $5::bigint[], $6::smallint[], $7::smallint[], $8::smallint[], $9::uuid[], \
-                    $10::text[], $11::text[], $12::text[], $13::text[]) \
-                RETURNING id, account, created_at, send_at, expires_at, priority) \
-             INSERT INTO work (id, account, band, due_at, expires_at) \
-             SELECT id, account, priority, least(greatest(created_at, send_at), expires_at), \
-                expires_at FROM new",
-        )
-        .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let accounts: Vec<i64> = rows.iter().map(|row| row.account).collect();
-    let created: Vec<i64> = rows.iter().map(|row| row.created_at).collect();
-    let send: Vec<Option<i64>> = rows.iter().map(|row| row.send_at).collect();
-    let expires: Vec<Option<i64>> = rows.iter().map(|row| row.expires_at).collect();
-    let kinds: Vec<i16> = rows.iter().map(|row| row.kind).collect();
-    let priorities: Vec<i16> = rows.iter().map(|row| row.priority).collect();
-    let unknown: Vec<i16> = rows.iter().map(|row| row.on_unknown).collect();
-    let by: Vec<Option<Uuid>> = rows.iter().map(|row| row.created_by).collect();
-    let openids: Vec<&str> = rows.iter().map(|row| row.openid.as_str()).collect();
-    let references: Vec<Option<&str>> = rows.iter().map(|row| row.reference.as_deref()).collect();
-    let contents: Vec<&str> = rows.iter().map(|row| row.content.as_str()).collect();
-    let metadata: Vec<Option<&str>> = rows.iter().map(|row| row.metadata.as_deref()).collect();
-    let columns: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
-        &ids,
-        &accounts,
-        &created,
-        &send,
-        &expires,
-        &kinds,
-        &priorities,
-        &unknown,
-        &by,
-        &openids,
-        &references,
-        &contents,
-        &metadata,
-    ];
-    tokio::try_join!(async { db.execute(&insert, &columns).await }, db.commit())?;
     Ok(())
 }

@@ -37,7 +37,7 @@ impl KeyStore for PostgresStore {
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let all = db
                     .prepare_cached(concat!(
                         "-- keys.all\nSELECT ",
@@ -52,7 +52,7 @@ impl KeyStore for PostgresStore {
 
     async fn key_by_digest(&self, digest: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let one = db
                     .prepare_cached(concat!(
                         "-- keys.by_digest\nSELECT ",

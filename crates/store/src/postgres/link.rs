@@ -21,6 +21,9 @@ use crate::error::OpenError;
 
 /// How often a step that got in the way of another is done again.
 const CONFLICTS: u32 = 10;
+/// How long connections may turn out to be broken, one after the other, for who
+/// only looks.
+const LOOK: Duration = Duration::from_secs(1);
 /// Pauses between two looks for a server that broke off.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -52,6 +55,7 @@ pub(super) fn session(limits: Limits) -> String {
          SET default_transaction_isolation = 'read committed'; \
          SET plan_cache_mode = force_generic_plan; SET jit = off; \
          SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+         SET enable_bitmapscan = off; \
          SET max_parallel_workers_per_gather = 0; \
          SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') = 'off'"
@@ -117,51 +121,86 @@ impl Link {
         F: Fn(Db, bool) -> Fut,
         Fut: Future<Output = Outcome<T>>,
     {
+        self.try_for(self.limits.resolve, true, work).await
+    }
+
+    /// Looks something up, or does what may be left undone. A broken connection
+    /// may only be one that nobody had missed yet, so others are tried; if there
+    /// is none the caller need not wait to hear so.
+    pub(super) async fn look<T, F, Fut>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: Fn(Db) -> Fut,
+        Fut: Future<Output = Outcome<T>>,
+    {
+        let limit = self.limits.resolve.min(LOOK);
+        self.try_for(limit, false, |db, _| work(db)).await
+    }
+
+    async fn try_for<T, F, Fut>(
+        &self,
+        limit: Duration,
+        must_know: bool,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        F: Fn(Db, bool) -> Fut,
+        Fut: Future<Output = Outcome<T>>,
+    {
         let _inside = self.gate.enter().await?;
-        let (mut lost_at, mut pause, mut conflicts) = (None, FIRST_PAUSE, 0);
+        let (mut lost_at, mut pause, mut conflicts) = (None::<Instant>, FIRST_PAUSE, 0);
         loop {
-            let fault = match self.connection().await {
+            let tried = match self.connection().await {
                 Ok(db) => {
-                    // The server ends what takes too long by itself; this is
-                    // for one that says nothing any more.
-                    let grace = self.limits.statement + self.limits.connect;
-                    match timeout(grace, work(Arc::clone(&db), lost_at.is_some())).await {
-                        Ok(result) => {
-                            db.settle();
-                            match result {
-                                Ok(value) => return Ok(value),
-                                Err(fault) => fault,
-                            }
-                        }
-                        Err(_) => {
-                            return Err(StoreError::Unavailable {
-                                reason: format!("no answer within {grace:?}"),
-                            });
-                        }
-                    }
+                    let again = lost_at.is_some();
+                    self.try_once(&db, work(Arc::clone(&db), again)).await
                 }
-                // Nothing has happened yet: the caller may come again.
-                Err(fault) if lost_at.is_none() => return Err(fault.into()),
+                Err(fault) => Err(fault),
+            };
+            let fault = match tried {
+                Ok(value) => return Ok(value),
+                Err(Fault::Silent(reason)) if must_know => Fault::Lost(reason),
                 Err(fault) => fault,
             };
-            match fault {
-                Fault::Conflict(reason) if conflicts < CONFLICTS => {
+            let goes_on = |since: Instant| since.elapsed() < limit && !self.gate.is_closed();
+            match (&fault, lost_at) {
+                (Fault::Conflict(reason), _) if conflicts < CONFLICTS => {
                     conflicts += 1;
                     tracing::debug!(reason, conflicts, "a step got in the way of another");
                 }
-                fault @ (Fault::Lost(_) | Fault::Told(StoreError::Unavailable { .. }))
-                    if lost_at.is_some() || matches!(fault, Fault::Lost(_)) =>
+                (Fault::Lost(reason), None) => {
+                    tracing::debug!(reason, "a connection broke in the middle of a step");
+                    lost_at = Some(Instant::now());
+                }
+                (Fault::Lost(_), Some(since)) if goes_on(since) => {}
+                (Fault::Told(StoreError::Unavailable { .. }), Some(since))
+                    if must_know && goes_on(since) =>
                 {
-                    let since = *lost_at.get_or_insert_with(Instant::now);
-                    if since.elapsed() > self.limits.resolve || self.gate.is_closed() {
-                        return Err(fault.into());
-                    }
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                fault => return Err(fault.into()),
+                // Where there is no connection at first, nothing has happened
+                // yet: the caller may come again.
+                _ => return Err(fault.into()),
             }
         }
+    }
+
+    /// The server ends what takes too long by itself; the limit here is for one
+    /// that says nothing any more.
+    async fn try_once<T>(&self, db: &Db, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        let grace = self.limits.statement + self.limits.connect;
+        match timeout(grace, work).await {
+            Ok(result) => {
+                db.settle();
+                result
+            }
+            Err(_) => Err(Fault::Silent(format!("no answer within {grace:?}"))),
+        }
+    }
+
+    /// Time for one statement.
+    pub(super) fn statement_limit(&self) -> Duration {
+        self.limits.statement
     }
 
     async fn connection(&self) -> Outcome<Db> {

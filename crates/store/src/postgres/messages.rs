@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use super::fault::{Fault, Outcome};
 use super::hints::Topic;
 use super::idempotency;
-use super::intake::{Call, NewRow, Taken};
+use super::insert::NewRow;
+use super::intake::{Call, Taken};
 use super::link::Db;
 use super::row::{
     self, DELIVERY_COLUMNS, attempt_columns, delivery_columns, message_uuid, millis, now,
@@ -65,7 +66,7 @@ impl MessageStore for PostgresStore {
     ) -> Result<Option<([u8; 32], StoredResponse)>, StoreError> {
         let found = self
             .link
-            .run(|db, _| async move { idempotency::find(&db, caller, key, self.by_hand()).await })
+            .look(|db| async move { idempotency::find(&db, caller, key, self.by_hand()).await })
             .await?;
         let Some(earlier) = found else {
             return Ok(None);
@@ -79,9 +80,7 @@ impl MessageStore for PostgresStore {
     }
 
     async fn delivery(&self, id: MessageId) -> Result<Option<Delivery>, StoreError> {
-        self.link
-            .run(|db, _| async move { one(&db, id).await })
-            .await
+        self.link.look(|db| async move { one(&db, id).await }).await
     }
 
     async fn deliveries(
@@ -90,7 +89,7 @@ impl MessageStore for PostgresStore {
         page: Page<MessageId>,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.link
-            .run(|db, _| async move { search::search(&db, filter, page, self.by_hand()).await })
+            .look(|db| async move { search::search(&db, filter, page, self.by_hand()).await })
             .await
     }
 
@@ -115,14 +114,14 @@ impl MessageStore for PostgresStore {
 
     async fn forget_old_responses(&self, limit: usize) -> Result<usize, StoreError> {
         self.link
-            .run(|db, _| async move { idempotency::forget(&db, limit, self.by_hand()).await })
+            .look(|db| async move { idempotency::forget(&db, limit, self.by_hand()).await })
             .await
     }
 
     async fn forget_finished(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let walk = &self.walk;
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 retention::forget(&db, walk, millis(before), limit, self.by_hand()).await
             })
             .await

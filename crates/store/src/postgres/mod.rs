@@ -17,6 +17,7 @@ mod fault;
 mod hints;
 mod housekeeping;
 mod idempotency;
+mod insert;
 mod intake;
 mod keys;
 mod link;
@@ -39,6 +40,7 @@ use hongyan_domain::clock::Clock;
 use hongyan_domain::port::{Hint, Store, StoreError, Usage};
 use secrecy::SecretString;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use self::address::Address;
 use self::claim::LostClaims;
@@ -52,6 +54,13 @@ use self::retention::Walk;
 use self::row::now;
 use crate::error::OpenError;
 use crate::seal::Seal;
+
+/// How long the database may take to say that it is there.
+const PING: Duration = Duration::from_secs(3);
+
+/// How long it may take at most to find out what became of a step whose
+/// connection broke, and to do it again.
+const RESOLVE: Duration = Duration::from_secs(10);
 
 /// How often the database is asked for its time.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(1);
@@ -147,7 +156,7 @@ impl PostgresStore {
         let limits = Limits {
             connect: connect_timeout,
             statement: statement_timeout,
-            resolve: Duration::from_secs(10),
+            resolve: RESOLVE.min(statement_timeout),
         };
         let gate = Arc::new(Gate::default());
         let link = |size| Link::new(&address, tls.clone(), size, limits, Arc::clone(&gate));
@@ -207,7 +216,12 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link.run(|db, _| ping(db)).await
+        match timeout(PING, self.link.look(ping)).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Unavailable {
+                reason: format!("no answer within {PING:?}"),
+            }),
+        }
     }
 
     async fn hint(&self) -> Hint {
@@ -262,7 +276,7 @@ async fn follow(link: Link, clock: Arc<DatabaseClock>) {
     loop {
         tokio::time::sleep(LOOK_AT_THE_CLOCK).await;
         let asked = link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let find = db
                     .prepare_cached(concat!("-- store.now\nSELECT ", now!("$1")))
                     .await?;

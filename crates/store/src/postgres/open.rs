@@ -315,8 +315,12 @@ async fn take_step(client: &mut Client, step: i64, sql: &str, probe: &str) -> Re
     // Another node may have been faster.
     let is_first = !change
         .query_one(
+            // Of the catalogue itself: a session's memory of names may be older
+            // than the lock.
             "-- open.begun\n\
-             SELECT to_regclass(quote_ident(current_schema()) || '.meta') IS NOT NULL",
+             SELECT EXISTS (SELECT 1 FROM pg_class c \
+                JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = current_schema() AND c.relname = 'meta')",
             &[],
         )
         .await?

@@ -76,12 +76,12 @@ impl QueueStore for PostgresStore {
 
     async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError> {
         self.link
-            .run(|db, _| async move { expire(&db, limit, self.by_hand()).await })
+            .look(|db| async move { expire(&db, limit, self.by_hand()).await })
             .await
     }
 
     async fn depths(&self) -> Result<Vec<QueueDepth>, StoreError> {
-        self.link.run(|db, _| depths(db)).await
+        self.link.look(depths).await
     }
 }
 
@@ -96,7 +96,7 @@ async fn release(db: &Db, ids: &[Uuid], tokens: &[i64], by_hand: Option<i64>) ->
              FROM (SELECT ",
             now!("$3"),
             " AS now) t, unnest($1::uuid[], $2::bigint[]) held(id, token) \
-             WHERE w.id = held.id AND w.lease_token = held.token AND w.claimed_at IS NOT NULL \
+             WHERE w.id = held.id AND w.lease_token = held.token AND coalesce(w.claimed_at, -1) >= 0 \
              RETURNING w.account"
         ))
         .await?;
@@ -159,7 +159,8 @@ async fn depths(db: Db) -> Outcome<Vec<QueueDepth>> {
     let depths = db
         .prepare_cached(
             "-- queue.depths\n\
-             SELECT account, band, count(*), min(due_at) FROM work GROUP BY account, band",
+             SELECT account, band, count(*), min(due_at) FROM work WHERE band >= 0 \
+             GROUP BY account, band",
         )
         .await?;
     let rows = db.query(&depths, &[]).await?;

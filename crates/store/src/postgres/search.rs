@@ -28,12 +28,12 @@ const SLACK: i64 = 60_000;
 const FIRST_SPANS: i64 = 16;
 const MOST_SPANS: i64 = 4096;
 
-/// The conditions every stream puts to its rows, with the parameters $1 to $12.
+/// The conditions every stream puts to its rows, with the parameters $3 to $12.
+/// The range of ids, $1 and $2, is a condition on the one table a stream walks.
 macro_rules! conditions {
     () => {
         concat!(
-            "m.id < $1 AND m.id >= $2 \
-             AND ($4::bigint[] IS NULL OR m.account = ANY($4)) \
+            "($4::bigint[] IS NULL OR m.account = ANY($4)) \
              AND ($5::smallint IS NULL OR m.kind = $5) \
              AND ($6::smallint IS NULL OR $6 = CASE \
                 WHEN o.state IS NOT NULL THEN o.state \
@@ -72,7 +72,7 @@ fn status_code(status: Status) -> i16 {
 /// A stream over all accounts: `$rows` names `m`, `w` and `o`. That the account
 /// is there is asked row by row, so that the plan cannot begin with it.
 macro_rules! stream {
-    ($name:literal, $rows:literal, $order:literal) => {
+    ($name:literal, $rows:literal, $condition:literal, $order:literal) => {
         concat!(
             "-- search.",
             $name,
@@ -80,7 +80,9 @@ macro_rules! stream {
             delivery_columns!(),
             " FROM ",
             $rows,
-            " WHERE (SELECT true FROM account a WHERE a.id = m.account) AND ",
+            " WHERE ",
+            $condition,
+            " AND (SELECT true FROM account a WHERE a.id = m.account) AND ",
             conditions!(),
             "ORDER BY ",
             $order,
@@ -119,12 +121,14 @@ const ALL: &str = stream!(
     "all",
     "message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
      LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account",
+    "m.id < $1 AND m.id >= $2",
     "m.id"
 );
 const OPEN: &str = stream!(
     "open",
     "work w JOIN message m ON m.id = w.id AND m.account = w.account \
      LEFT JOIN outcome o ON o.id = w.id AND o.account = w.account",
+    "w.id < $1 AND w.id >= $2",
     "w.id"
 );
 const OF_ACCOUNT: &str = streams!(
@@ -132,7 +136,7 @@ const OF_ACCOUNT: &str = streams!(
     "CROSS JOIN unnest($13::smallint[]) k(kind)",
     "message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
      LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account",
-    "m.account = a.id AND m.kind = k.kind",
+    "m.account = a.id AND m.kind = k.kind AND m.kind > 0 AND m.id < $1 AND m.id >= $2",
     "m.id"
 );
 const IN_STATE: &str = streams!(
@@ -175,7 +179,7 @@ macro_rules! spans {
              WHERE (m.seq >> 16) = s.n \
              AND (SELECT true FROM account a WHERE a.id = m.account) AND ",
             $condition,
-            " AND (s.n < $15 OR m.id < $16) AND ",
+            " AND m.id < $1 AND m.id >= $2 AND (s.n < $15 OR m.id < $16) AND ",
             conditions!(),
             "ORDER BY m.id DESC LIMIT $3::bigint) found \
              ORDER BY s.n DESC, found.id DESC LIMIT $3::bigint"

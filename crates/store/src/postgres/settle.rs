@@ -124,6 +124,9 @@ async fn write_held(db: &Db, round: &[(usize, &Settlement)], begun: &mut bool) -
 
 /// Takes open messages out of the queue, with their last attempts. The rows of
 /// `work` come in the order of the array.
+///
+/// That a message is claimed is asked in a way no partial index answers, here
+/// and below: `work` is to be looked up by id and nothing else.
 const FINISH: &str = "-- settle.finish\n\
     WITH s AS MATERIALIZED (\
         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::bigint[], $5::smallint[], \
@@ -132,7 +135,7 @@ const FINISH: &str = "-- settle.finish\n\
         s(id, token, made, at, outcome, elapsed_ms, errcode, errmsg, rid, state, settled_at, msgid)), \
     gone AS (\
         DELETE FROM work w USING s \
-        WHERE w.id = s.id AND w.lease_token = s.token AND w.claimed_at IS NOT NULL \
+        WHERE w.id = s.id AND w.lease_token = s.token AND coalesce(w.claimed_at, -1) >= 0 \
         RETURNING w.id, w.account, w.lease_token, w.attempt_count, w.last_errcode AS former, \
             s.made, s.at, s.outcome, s.elapsed_ms, s.errcode, s.errmsg, s.rid, s.state, \
             s.settled_at, s.msgid), \
@@ -163,7 +166,7 @@ const WAIT: &str = "-- settle.wait\n\
             attempt_count = w.attempt_count + s.made, \
             last_errcode = CASE WHEN s.made > 0 THEN s.errcode ELSE w.last_errcode END \
         FROM s \
-        WHERE w.id = s.id AND w.lease_token = s.token AND w.claimed_at IS NOT NULL \
+        WHERE w.id = s.id AND w.lease_token = s.token AND coalesce(w.claimed_at, -1) >= 0 \
         RETURNING w.id, w.account, w.attempt_count, s.made, s.at, s.outcome, s.elapsed_ms, \
             s.errcode, s.errmsg, s.rid), \
     noted AS (\

@@ -37,7 +37,7 @@ impl TemplateStore for PostgresStore {
 
     async fn templates(&self, account: AccountId) -> Result<Vec<Template>, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let all = db
                     .prepare_cached(concat!(
                         "-- templates.all\nSELECT ",
@@ -57,7 +57,7 @@ impl TemplateStore for PostgresStore {
         id: &TemplateId,
     ) -> Result<Option<Template>, StoreError> {
         self.link
-            .run(|db, _| async move {
+            .look(|db| async move {
                 let one = db
                     .prepare_cached(concat!(
                         "-- templates.one\nSELECT ",

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use hongyan_api::{ChangeAccount, Secret, TokenMode};
 use hongyan_testkit::TestApp;
+use hongyan_testkit::scrape::Scrape;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Everything any test of this binary logs, at every level.
+use crate::traces;
+
+/// Everything any test of this binary logs, at every level, in both formats.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -18,9 +23,11 @@ impl Log {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
             let log = Self::default();
-            tracing_subscriber::fmt()
-                .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-                .with_writer(log.clone())
+            let text = tracing_subscriber::fmt::layer().with_writer(log.clone());
+            let json = tracing_subscriber::fmt::layer().with_writer(log.clone());
+            tracing_subscriber::registry()
+                .with(text)
+                .with(json.json().flatten_event(true))
                 .init();
             log
         })
@@ -71,9 +78,9 @@ async fn secrets_of(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_logged_however_things_go_wrong() {
+async fn nothing_secret_is_logged_counted_or_traced_however_things_go_wrong() {
     let log = Log::start();
-    let app = TestApp::start().await;
+    let (app, spans) = traces::recording(1.0).await;
     let mut secrets = secrets_of(&app).await;
     let send = "/cgi-bin/message/template/send";
     for effect in [
@@ -115,9 +122,18 @@ async fn nothing_secret_is_logged_however_things_go_wrong() {
     let refused = app.client.access_token("oa").await.unwrap_err();
     secrets.push(wrong.to_owned());
     let text = log.text();
-    assert!(text.contains("account unhealthy"), "nothing was logged");
+    for format in ["account unhealthy", "\"message\":\"account unhealthy"] {
+        assert!(text.contains(format), "nothing was logged");
+    }
+    let metrics = Scrape::of(&app.url).await;
+    let told = format!("{:?} {:?}", metrics.samples, spans.all());
+    assert!(told.contains("POST /v1/messages") && told.contains("hongyan_attempts_total"));
     for secret in &secrets {
         assert!(!text.contains(secret.as_str()), "logged: {secret}");
+        assert!(
+            !told.contains(secret.as_str()),
+            "counted or traced: {secret}"
+        );
         assert!(
             !format!("{refused:?} {refused}").contains(secret.as_str()),
             "in an error: {secret}"

@@ -39,7 +39,7 @@ pub(super) async fn prepare<N: Need>(
     let draft::Reading {
         draft,
         mut violations,
-    } = draft::read(request, caller.key_id());
+    } = draft::read(request, caller.key_id(), caller.trace_context().cloned());
     let Some(draft) = draft else {
         return Err(Refusal::Invalid {
             violations,

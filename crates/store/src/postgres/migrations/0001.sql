@@ -127,7 +127,10 @@ CREATE TABLE message (
     metadata   text,              -- JSON
     PRIMARY KEY (id, account)
 );
-CREATE INDEX message_of_account ON message (account, kind, id);
+-- The condition holds for every row. It is there to be left out: where a
+-- statement looks up messages by id, the planner cannot take this index for as
+-- good as the primary key, which it does while it believes the table to be empty.
+CREATE INDEX message_of_account ON message (account, kind, id) WHERE kind > 0;
 -- The words messages are searched by. An index over the words alone would take
 -- every new message to a random page of a tree that grows with the archive. In
 -- spans of 65536 messages it goes to one of the few pages of the newest span,
@@ -162,7 +165,10 @@ CREATE TABLE work (
     autovacuum_analyze_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0
 );
-CREATE INDEX work_due ON work (account, band, due_at, id);
+-- Again a condition that always holds: this table is empty at one moment and has
+-- a million rows at the next, and is only ever to be looked up by id or claimed
+-- from in this order.
+CREATE INDEX work_due ON work (account, band, due_at, id) WHERE band >= 0;
 CREATE INDEX work_held ON work (account, due_at) WHERE claimed_at IS NOT NULL;
 CREATE INDEX work_expiry ON work (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX work_errcode ON work (account, last_errcode, id) WHERE last_errcode IS NOT NULL;

@@ -1,0 +1,45 @@
+//! How full the queue is, looked at now and then: with a million messages in it
+//! a look costs storage more than an answer to a scrape may.
+
+use std::time::{Duration, Instant};
+
+use hongyan_domain::port::{QueueDepth, StoreError};
+use jiff::Timestamp;
+
+use crate::Engine;
+
+/// The least time between two looks, and how many times as long as a look took
+/// the rest after it is: looking may take a fiftieth of one reader and no more.
+const PAUSE: Duration = Duration::from_secs(10);
+const REST: u32 = 50;
+
+/// What a look found.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) at: Timestamp,
+    pub(super) depths: Vec<QueueDepth>,
+}
+
+impl Engine {
+    /// Looks how full the queue is, for the next scrapes; the background does
+    /// it every ten seconds.
+    ///
+    /// # Errors
+    /// Storage's; what was found before stays.
+    pub async fn sample_queue(&self) -> Result<(), StoreError> {
+        let depths = self.store.depths().await?;
+        let at = self.clock.now();
+        self.metrics.note_queue(Sample { at, depths });
+        Ok(())
+    }
+
+    pub(crate) async fn sample_queue_for_ever(self) {
+        loop {
+            let began = Instant::now();
+            if let Err(error) = self.sample_queue().await {
+                tracing::debug!(%error, "the queue could not be looked at");
+            }
+            tokio::time::sleep(PAUSE.max(began.elapsed() * REST)).await;
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Answering a scrape.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use hongyan_domain::AccountId;
+use hongyan_domain::account::Account;
+use hongyan_domain::delivery::OutcomeKind;
+use hongyan_domain::message::{Kind, Priority, State};
+use jiff::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+
+use super::account::{AccountMetrics, Renewal};
+use super::{Family, Sample};
+use crate::Engine;
+
+/// Writes what an engine counts.
+pub struct EngineCollector(Engine);
+
+/// For what is counted once.
+const NO_LABELS: [(&str, &str); 0] = [];
+
+/// An account with its counters.
+type Counted = (Arc<Account>, Arc<AccountMetrics>);
+
+impl EngineCollector {
+    pub(super) fn of(engine: Engine) -> Self {
+        Self(engine)
+    }
+}
+
+impl fmt::Debug for EngineCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineCollector")
+    }
+}
+
+impl Collector for EngineCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let engine = &self.0;
+        let accounts = engine.registry.all();
+        let present: HashSet<AccountId> = accounts.iter().map(|account| account.id).collect();
+        engine.metrics.keep_only(&present);
+        let counted: Vec<Counted> = accounts
+            .into_iter()
+            .map(|account| (Arc::clone(&account), engine.metrics.of(account.id)))
+            .collect();
+        let now = engine.clock.now();
+        messages(&mut encoder, &counted)?;
+        attempts(&mut encoder, &counted)?;
+        latencies(&mut encoder, &counted)?;
+        self.queue(&mut encoder, &counted)?;
+        self.lanes(&mut encoder, &counted)?;
+        self.tokens(&mut encoder, &counted, now)?;
+        self.health(&mut encoder, &counted, now)?;
+        self.store(&mut encoder)?;
+        self.rest(&mut encoder)
+    }
+}
+
+fn name(account: &Account) -> &str {
+    account.name().as_str()
+}
+
+fn messages(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+    let mut accepted = Family::begin(
+        encoder,
+        "hongyan_messages_accepted",
+        "Messages taken in and on disk.",
+        MetricType::Counter,
+    )?;
+    for (account, metrics) in counted {
+        let sent = |kind: &Kind| account.settings.kind.sends(*kind);
+        for kind in Kind::ALL.into_iter().filter(sent) {
+            for priority in Priority::ALL {
+                let labels = [
+                    ("account", name(account)),
+                    ("kind", kind.as_str()),
+                    ("priority", priority.as_str()),
+                ];
+                accepted.metric(&labels, metrics.accepted(kind, priority))?;
+            }
+        }
+    }
+    let mut settled = Family::begin(
+        encoder,
+        "hongyan_messages_settled",
+        "Messages whose sending ended on this node, or that were cancelled here, by the state they ended in.",
+        MetricType::Counter,
+    )?;
+    for (account, metrics) in counted {
+        for state in [
+            State::Accepted,
+            State::Failed,
+            State::Unknown,
+            State::Expired,
+            State::Canceled,
+        ] {
+            let labels = [("account", name(account)), ("state", state.as_str())];
+            settled.metric(&labels, metrics.settled(state))?;
+        }
+    }
+    Ok(())
+}
+
+fn attempts(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+    let mut attempts = Family::begin(
+        encoder,
+        "hongyan_attempts",
+        "Calls to WeChat that send a message, by how they ended; errcode is WeChat's where it refused (other: not in the catalogue).",
+        MetricType::Counter,
+    )?;
+    for (account, metrics) in counted {
+        let mut attempt = |outcome: OutcomeKind, errcode: &str, count: &Counter| {
+            let labels = [
+                ("account", name(account)),
+                ("outcome", outcome.as_str()),
+                ("errcode", errcode),
+            ];
+            attempts.metric(&labels, count)
+        };
+        for outcome in OutcomeKind::ALL {
+            if outcome != OutcomeKind::Refused {
+                attempt(outcome, "", metrics.attempts(outcome))?;
+            }
+        }
+        for (code, count) in metrics.refusals() {
+            let code = code.map_or_else(|| "other".to_owned(), |code| code.0.to_string());
+            attempt(OutcomeKind::Refused, &code, &count)?;
+        }
+    }
+    Ok(())
+}
+
+fn latencies(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+    let mut delivery = Family::begin(
+        encoder,
+        "hongyan_delivery_latency_seconds",
+        "Time from when a message was first due (taken in, or its send_at) to WeChat's acceptance.",
+        MetricType::Histogram,
+    )?;
+    for (account, metrics) in counted {
+        delivery.metric(&[("account", name(account))], &metrics.delivery)?;
+    }
+    let mut call = Family::begin(
+        encoder,
+        "hongyan_wechat_call_duration_seconds",
+        "Time a call to WeChat that sends a message took, however it ended.",
+        MetricType::Histogram,
+    )?;
+    for (account, metrics) in counted {
+        call.metric(&[("account", name(account))], &metrics.call)?;
+    }
+    Ok(())
+}
+
+impl EngineCollector {
+    fn queue(&self, encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+        // Before the first look there is nothing to say.
+        let Some(Sample { at, depths }) = self.0.metrics.queue() else {
+            return Ok(());
+        };
+        let of = |account: &Account, priority| {
+            depths
+                .iter()
+                .find(|depth| depth.account == account.id && depth.priority == priority)
+        };
+        let lines = || {
+            counted.iter().flat_map(|(account, _)| {
+                Priority::ALL.map(|priority| {
+                    let labels = [("account", name(account)), ("priority", priority.as_str())];
+                    (labels, of(account, priority))
+                })
+            })
+        };
+        let mut depth = Family::begin(
+            encoder,
+            "hongyan_queue_depth",
+            "Open messages in the database, scheduled ones and those being sent included; the same on every node. Looked at every 10 s at most.",
+            MetricType::Gauge,
+        )?;
+        for (labels, found) in lines() {
+            depth.gauge(&labels, found.map_or(0.0, |depth| float(depth.open)))?;
+        }
+        let mut age = Family::begin(
+            encoder,
+            "hongyan_queue_oldest_due_age_seconds",
+            "How long the message has been due that waits longest; 0 if none is due. The same on every node. Looked at every 10 s at most.",
+            MetricType::Gauge,
+        )?;
+        for (labels, found) in lines() {
+            let overdue = found
+                .and_then(|depth| depth.oldest_due_at)
+                .map_or(0.0, |due_at| seconds_between(due_at, at).max(0.0));
+            age.gauge(&labels, overdue)?;
+        }
+        Ok(())
+    }
+
+    fn lanes(&self, encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+        let mut in_flight = Family::begin(
+            encoder,
+            "hongyan_sends_in_flight",
+            "Messages this node is sending at this moment.",
+            MetricType::Gauge,
+        )?;
+        for (account, _) in counted {
+            let count = self.0.dispatcher.in_flight(account.id);
+            in_flight.gauge(&[("account", name(account))], float(count as u64))?;
+        }
+        Ok(())
+    }
+
+    fn tokens(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> fmt::Result {
+        let mut renewals = Family::begin(
+            encoder,
+            "hongyan_token_renewals",
+            "How often this node asked WeChat for an access token, by how that ended.",
+            MetricType::Counter,
+        )?;
+        for (account, metrics) in counted {
+            for renewal in Renewal::ALL {
+                let labels = [("account", name(account)), ("result", renewal.as_str())];
+                renewals.metric(&labels, metrics.renewals(renewal))?;
+            }
+        }
+        let mut foreign = Family::begin(
+            encoder,
+            "hongyan_token_foreign_refreshes",
+            "How often a program that is not one of our nodes made the access token useless.",
+            MetricType::Counter,
+        )?;
+        for (account, metrics) in counted {
+            foreign.metric(&[("account", name(account))], &metrics.foreign_refreshes)?;
+        }
+        let mut left = Family::begin(
+            encoder,
+            "hongyan_token_expires_in_seconds",
+            "How long this node's access token still works; 0 if it has none.",
+            MetricType::Gauge,
+        )?;
+        for (account, _) in counted {
+            let left_for = self
+                .0
+                .credentials
+                .current(account.id)
+                .map_or(0.0, |credential| {
+                    seconds_between(now, credential.expires_at)
+                });
+            left.gauge(&[("account", name(account))], left_for)?;
+        }
+        Ok(())
+    }
+
+    fn health(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> fmt::Result {
+        let mut flag = |metric, help, is_so: &dyn Fn(&Account) -> bool| {
+            let mut family = Family::begin(encoder, metric, help, MetricType::Gauge)?;
+            for (account, _) in counted {
+                let value = if is_so(account) { 1.0 } else { 0.0 };
+                family.gauge(&[("account", name(account))], value)?;
+            }
+            Ok::<_, fmt::Error>(())
+        };
+        flag(
+            "hongyan_account_unhealthy",
+            "1 while WeChat gives the account no new access token.",
+            &|account| self.0.illness(account).is_some(),
+        )?;
+        flag(
+            "hongyan_account_parked",
+            "1 while the account waits because its allowance at WeChat is used up.",
+            &|account| account.parked_until(now).is_some(),
+        )?;
+        flag(
+            "hongyan_account_disabled",
+            "1 while the account is switched off.",
+            &|account| account.settings.disabled,
+        )
+    }
+
+    fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let usage = self.0.store.usage();
+        for (metric, help, value) in [
+            (
+                "hongyan_store_connections",
+                "Open connections to the database.",
+                usage.connections,
+            ),
+            (
+                "hongyan_store_connections_busy",
+                "Connections to the database at work.",
+                usage.busy,
+            ),
+            (
+                "hongyan_store_waiting",
+                "Callers who wait for a connection, or for the writing thread.",
+                usage.waiting,
+            ),
+        ] {
+            Family::begin(encoder, metric, help, MetricType::Gauge)?
+                .gauge(&NO_LABELS, f64::from(value))?;
+        }
+        let steps = &self.0.metrics.store;
+        let mut seconds = Family::begin(
+            encoder,
+            "hongyan_store_operation_duration_seconds",
+            "Time a step of storage took, waiting for its turn included.",
+            MetricType::Histogram,
+        )?;
+        for (operation, step) in steps.all() {
+            seconds.metric(&[("operation", operation)], &step.seconds)?;
+        }
+        let mut errors = Family::begin(
+            encoder,
+            "hongyan_store_errors",
+            "Steps of storage that failed: unavailable (trying again can help) or corrupt.",
+            MetricType::Counter,
+        )?;
+        for (operation, step) in steps.all() {
+            for (error, count) in [
+                ("unavailable", &step.unavailable),
+                ("corrupt", &step.corrupt),
+            ] {
+                errors.metric(&[("operation", operation), ("error", error)], count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rest(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let metrics = &self.0.metrics;
+        Family::begin(
+            encoder,
+            "hongyan_lease_losses",
+            "Outcomes that were written down after the lease had passed to another node.",
+            MetricType::Counter,
+        )?
+        .metric(&NO_LABELS, &metrics.lease_losses)?;
+        Family::begin(
+            encoder,
+            "hongyan_messages_swept",
+            "Messages that ended because their expires_at passed while nobody was sending them.",
+            MetricType::Counter,
+        )?
+        .metric(&NO_LABELS, &metrics.swept)?;
+        let counts = self.0.tracer.counts();
+        let mut spans = Family::begin(
+            encoder,
+            "hongyan_trace_spans",
+            "Spans of traces handed to the collector (exported) or lost (dropped).",
+            MetricType::Counter,
+        )?;
+        spans.count(&[("result", "exported")], counts.exported)?;
+        spans.count(&[("result", "dropped")], counts.dropped)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of what fits into memory or on a disk are far below 2^52"
+)]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn seconds_between(earlier: Timestamp, later: Timestamp) -> f64 {
+    later.duration_since(earlier).as_secs_f64()
+}

@@ -1,0 +1,398 @@
+//! What keeps a large database in shape: retention, clearing away, partitions,
+//! back-up, and plans that go by indexes.
+
+use std::process::Command;
+use std::time::Duration;
+
+use hongyan_domain::MessageId;
+use hongyan_domain::clock::after;
+use hongyan_domain::message::{Kind, State, Status};
+use hongyan_domain::port::{
+    AccountStore, MessageFilter, MessageStore, NewBatch, Page, QueueStore, Store,
+};
+use hongyan_store::{PostgresOptions, PostgresStore, Seal};
+use hongyan_test_postgres::{KEY, Server, Settings};
+use tokio_postgres::Client;
+
+use super::{eventually, open, runtime, visit};
+use crate::suite::{Kit, LEASE, over};
+
+async fn rows(client: &Client, table: &str) -> i64 {
+    let count = format!("SELECT count(*) FROM {table}");
+    client.query_one(&count, &[]).await.unwrap().get(0)
+}
+
+/// Old messages that ended late lie in front of those that ended early. They are
+/// passed by once, not at each step, and still go when their time has come.
+#[tokio::test]
+async fn old_messages_go_in_steps_that_do_not_begin_anew() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let store = open(&database, kit.clock.clone()).await;
+    let account = kit.account(&store, "oa").await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        slow.push(kit.queue(&store, account).await);
+    }
+    let held = store.claim(account, 20, LEASE * 10).await.unwrap().claimed;
+    kit.advance(1);
+    for _ in 0..10 {
+        kit.bring_to(&store, account, State::Accepted).await;
+    }
+    kit.advance(100);
+    let quick_are_over = kit.now();
+    let ends: Vec<_> = held
+        .iter()
+        .map(|one| kit.settlement(one, vec![kit.took()], over(State::Accepted)))
+        .collect();
+    store.settle(ends.into()).await.unwrap();
+    kit.advance(100);
+    let slow_are_over = kit.now();
+    let forget = |before, limit| store.forget_finished(before, limit);
+    assert_eq!(forget(quick_are_over, 4).await.unwrap(), 4);
+    assert_eq!(forget(quick_are_over, 4).await.unwrap(), 4);
+    // A row that is put before the place the walk has reached is not met.
+    let client = visit(&database).await;
+    let behind = "INSERT INTO outcome (id, account, settled_at, lease_token, attempt_count, state) \
+                  VALUES ('00000000-0000-7000-8000-000000000001', $1, 1, 1, 0, 1)";
+    client.execute(behind, &[&account.0]).await.unwrap();
+    assert_eq!(forget(quick_are_over, 4).await.unwrap(), 2);
+    assert_eq!(forget(quick_are_over, 4).await.unwrap(), 0);
+    // But once one that was passed by is old enough, all are looked at.
+    assert_eq!(forget(slow_are_over, 100).await.unwrap(), 21);
+    for table in ["message", "outcome", "attempt"] {
+        assert_eq!(rows(&client, table).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn messages_of_a_removed_account_are_cleared_away_by_any_node() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let store = open(&database, kit.clock.clone()).await;
+    let other = open(&database, kit.clock.clone()).await;
+    let (gone, stays) = (
+        kit.account(&store, "gone").await,
+        kit.account(&store, "stays").await,
+    );
+    let kept = kit.bring_to(&store, stays, State::Failed).await;
+    for _ in 0..3 {
+        kit.bring_to(&other, gone, State::Failed).await;
+    }
+    store.remove_account(gone).await.unwrap();
+    let client = visit(&database).await;
+    eventually(async || rows(&client, "removed_account").await == 0).await;
+    for table in ["message", "outcome", "attempt", "lane"] {
+        assert_eq!(rows(&client, table).await, 1, "{table}");
+    }
+    assert_eq!(kit.delivery(&other, kept).await.state, State::Failed);
+}
+
+/// What is left of an account that another node removed before it ended.
+#[tokio::test]
+async fn clearing_away_goes_on_after_a_restart() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let store = open(&database, kit.clock.clone()).await;
+    let gone = kit.account(&store, "gone").await;
+    kit.bring_to(&store, gone, State::Failed).await;
+    store.shutdown().await;
+    let client = visit(&database).await;
+    client
+        .batch_execute("INSERT INTO removed_account SELECT id FROM account; DELETE FROM account")
+        .await
+        .unwrap();
+    let _store = open(&database, kit.clock.clone()).await;
+    eventually(async || rows(&client, "message").await == 0).await;
+    eventually(async || rows(&client, "removed_account").await == 0).await;
+}
+
+/// The statements of `docs/operating.md` for an archive in months, without the
+/// indentation of the list they stand in.
+fn partitioning() -> String {
+    let document = include_str!("../../../../docs/operating.md");
+    let begin = document.find("   -- The least id of a time.").unwrap();
+    let end = begin + document[begin..].find("   ```").unwrap();
+    document[begin..end].replace("\n   ", "\n")
+}
+
+#[tokio::test]
+async fn an_archive_in_months_works_and_loses_one_at_once() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let client = visit(&database).await;
+    client.batch_execute(&partitioning()).await.unwrap();
+    client
+        .batch_execute("SELECT hongyan_add_month('2026-11-01'), hongyan_add_month('2026-12-01')")
+        .await
+        .unwrap();
+    let store = open(&database, kit.clock.clone()).await;
+    let account = kit.account(&store, "oa").await;
+    let november = kit.bring_to(&store, account, State::Failed).await;
+    let far = after(kit.now(), Duration::from_secs(365 * 24 * 60 * 60));
+    let waiting = kit
+        .queue_with(&store, account, |message| message.send_at = Some(far))
+        .await;
+    kit.advance(30 * 24 * 60 * 60);
+    let december = kit.bring_to(&store, account, State::Accepted).await;
+    kit.advance(200 * 24 * 60 * 60);
+    let rest = kit.bring_to(&store, account, State::Accepted).await;
+    for (table, expected) in [
+        ("message_2026_11", 2),
+        ("outcome_2026_11", 1),
+        ("attempt_2026_12", 1),
+        ("message_rest", 1),
+    ] {
+        assert_eq!(rows(&client, table).await, expected, "{table}");
+    }
+    let all = kit.search(&store, MessageFilter::default()).await;
+    assert_eq!(all, [rest, december, waiting, november]);
+    let person = MessageFilter {
+        openid: Some("oPerson".parse().unwrap()),
+        ..Default::default()
+    };
+    assert_eq!(kit.search(&store, person.clone()).await, all);
+    store.requeue(november, kit.now()).await.unwrap();
+    store.cancel(november, kit.now()).await.unwrap();
+
+    let drop_november = "SELECT hongyan_drop_month('2026-11-01')";
+    let refused = client.batch_execute(drop_november).await.unwrap_err();
+    let words = refused.as_db_error().unwrap().message().to_owned();
+    assert!(words.contains("2026-11 are still open"), "{words}");
+    store.cancel(waiting, kit.now()).await.unwrap();
+    client.batch_execute(drop_november).await.unwrap();
+    assert_eq!(store.delivery(waiting).await.unwrap(), None);
+    assert_eq!(kit.search(&store, person).await, [rest, december]);
+    let end = after(kit.now(), Duration::from_secs(1));
+    assert_eq!(store.forget_finished(end, 10).await.unwrap(), 2);
+    kit.queue(&store, account).await;
+    kit.claim_one(&store, account).await;
+}
+
+/// Runs one of PostgreSQL's own programs, as `docs/operating.md` says.
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(Server::program(program))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{program}: {words}");
+}
+
+#[tokio::test]
+async fn a_back_up_taken_at_work_is_put_back() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let store = open(&database, kit.clock.clone()).await;
+    let account = kit.account(&store, "oa").await;
+    let over = kit.bring_to(&store, account, State::Failed).await;
+    let waiting = kit.queue(&store, account).await;
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("hongyan.dump");
+    let dump = dump.to_str().unwrap();
+    let file = format!("--file={dump}");
+    run("pg_dump", &["--format=custom", &file, database.url()]);
+    kit.queue(&store, account).await;
+
+    let restored = Server::shared().empty_database();
+    let target = format!("--dbname={}", restored.url());
+    run(
+        "pg_restore",
+        &["--no-owner", "--exit-on-error", &target, dump],
+    );
+    let store = open(&restored, kit.clock.clone()).await;
+    assert_eq!(kit.delivery(&store, over).await.state, State::Failed);
+    assert_eq!(kit.claim_one(&store, account).await.message.id, waiting);
+    let accounts = store.accounts().await.unwrap();
+    assert_eq!(accounts[0].settings, kit.settings("oa"));
+    let next = kit.account(&store, "next").await;
+    assert!(next > account, "numbers go on");
+}
+
+/// Searches by person go through spans; those are made of sequence numbers.
+#[tokio::test]
+async fn searches_by_person_page_through_many_spans() {
+    let (database, kit) = (Server::shared().database(), Kit::default());
+    let store = open(&database, kit.clock.clone()).await;
+    let account = kit.account(&store, "oa").await;
+    let mut sent: Vec<MessageId> = Vec::new();
+    for span in [0, 1, 2, 40, 41, 700] {
+        let next = (span << 16) + 1;
+        let restart = format!("ALTER SEQUENCE message_seq RESTART WITH {next}");
+        let client = visit(&database).await;
+        client.batch_execute(&restart).await.unwrap();
+        // Connections hold numbers in reserve.
+        Server::shared().cut(&database);
+        eventually(async || store.ping().await.is_ok()).await;
+        for _ in 0..2 {
+            sent.push(kit.queue(&store, account).await);
+        }
+        kit.advance(1);
+    }
+    let client = visit(&database).await;
+    assert_eq!(
+        rows(&client, "(SELECT DISTINCT seq >> 16 FROM message) s").await,
+        6
+    );
+    sent.reverse();
+    let filter = MessageFilter {
+        openid: Some("oPerson".parse().unwrap()),
+        ..Default::default()
+    };
+    for limit in [1, 3, 100] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = Page { limit, after };
+            let found = store.deliveries(&filter, page).await.unwrap();
+            let Some(last) = found.last() else { break };
+            after = Some(last.message.id);
+            seen.extend(found.iter().map(|delivery| delivery.message.id));
+        }
+        assert_eq!(seen, sent, "{limit} at a time");
+    }
+}
+
+/// Every statement goes by an index, also where its plan was made while the
+/// tables were empty and known to be so.
+#[test]
+fn plans_made_for_empty_tables_fit_full_ones() {
+    let settings = Settings {
+        lines: [
+            "session_preload_libraries = 'auto_explain'",
+            "auto_explain.log_min_duration = 0",
+            "autovacuum = off",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Settings::default()
+    };
+    let server = Server::start(&settings);
+    let (database, kit) = (server.database(), Kit::default());
+    runtime().block_on(async {
+        visit(&database)
+            .await
+            .batch_execute("VACUUM ANALYZE")
+            .await
+            .unwrap();
+        // A single connection keeps the plans it made at first.
+        let store = PostgresStore::open(PostgresOptions {
+            clock: Some(kit.clock.clone()),
+            pool_size: 2,
+            ..PostgresOptions::new(database.url(), Seal::new(&KEY))
+        })
+        .await
+        .unwrap();
+        work(&store, &kit).await;
+        store.shutdown().await;
+    });
+    let log = server.log();
+    assert!(log.contains("-- claim.take") && log.contains("-- settle.finish"));
+    for plan in log.split("LOG:  duration: ").skip(1) {
+        let Some(name) = plan
+            .split("-- ")
+            .nth(1)
+            .map(|rest| rest.lines().next().unwrap())
+        else {
+            continue;
+        };
+        // These look at the catalogue and at small tables.
+        let of_messages = ["claim", "settle", "intake", "queue", "search", "messages"];
+        if !of_messages.contains(&name.split('.').next().unwrap()) {
+            continue;
+        }
+        for whole in ["message", "work", "outcome", "attempt", "idempotency"] {
+            assert!(!plan.contains(&format!("Seq Scan on {whole}")), "{plan}");
+        }
+        if name == "claim.take" {
+            assert!(!plan.contains("message_of_account"), "{plan}");
+        }
+        // Rows are found by their ids, not compared with them, except those of
+        // one message that is asked for.
+        let compares = |line: &str| line.contains("Join Filter") && line.contains(".id = ");
+        assert!(
+            name.starts_with("messages") || !plan.lines().any(compares),
+            "{plan}"
+        );
+    }
+}
+
+/// A bit of everything.
+async fn work(store: &PostgresStore, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    for _ in 0..3 {
+        let messages: Vec<_> = (0..300).map(|_| kit.message(account)).collect();
+        let idempotency = Some(kit.idempotency(kit.key_id(), "k", "answer"));
+        let batch = NewBatch {
+            messages,
+            idempotency,
+        };
+        store.accept(batch).await.unwrap();
+        let claimed = store.claim(account, 250, LEASE).await.unwrap().claimed;
+        assert_eq!(claimed.len(), 250);
+        let at = after(kit.now(), LEASE);
+        let settlements: Vec<_> = claimed
+            .iter()
+            .enumerate()
+            .map(|(i, one)| {
+                let decision = match i % 10 {
+                    0 => over(State::Failed),
+                    1 => hongyan_domain::delivery::Decision::RetryAt { at },
+                    _ => over(State::Accepted),
+                };
+                kit.settlement(one, vec![kit.refused(43004)], decision)
+            })
+            .collect();
+        store.settle(settlements.into()).await.unwrap();
+        let rest = store.claim(account, 5, LEASE).await.unwrap().claimed;
+        let rest: Vec<_> = rest.iter().map(|c| (c.message.id, c.lease.token)).collect();
+        store.release(&rest).await.unwrap();
+        kit.advance(1);
+    }
+    let reference = Some("order".to_owned());
+    let filters = [
+        MessageFilter::default(),
+        MessageFilter {
+            accounts: Some(vec![account]),
+            ..Default::default()
+        },
+        MessageFilter {
+            status: Some(Status::Retrying),
+            ..Default::default()
+        },
+        MessageFilter {
+            status: Some(Status::Failed),
+            kind: Some(Kind::Template),
+            ..Default::default()
+        },
+        MessageFilter {
+            errcode: Some(43004),
+            ..Default::default()
+        },
+        MessageFilter {
+            openid: Some("oPerson".parse().unwrap()),
+            created_after: Some(kit.now()),
+            ..Default::default()
+        },
+        MessageFilter {
+            reference,
+            ..Default::default()
+        },
+    ];
+    for filter in filters {
+        let page = Page {
+            limit: 20,
+            after: None,
+        };
+        let found = store.deliveries(&filter, page).await.unwrap();
+        if let Some(last) = found.last() {
+            let page = Page {
+                limit: 20,
+                after: Some(last.message.id),
+            };
+            store.deliveries(&filter, page).await.unwrap();
+            store.delivery(last.message.id).await.unwrap().unwrap();
+            store.requeue(last.message.id, kit.now()).await.unwrap();
+            store.cancel(last.message.id, kit.now()).await.unwrap();
+        }
+    }
+    store.expire(100).await.unwrap();
+    store.depths().await.unwrap();
+    store.forget_old_responses(100).await.unwrap();
+    let end = after(kit.now(), LEASE);
+    assert_eq!(store.forget_finished(end, 100).await.unwrap(), 100);
+}
