@@ -269,6 +269,7 @@ impl Maker {
             metadata: None,
             created_at: at,
             created_by: None,
+            trace_context: None,
         })
     }
 }

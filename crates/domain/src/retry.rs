@@ -266,6 +266,7 @@ mod tests {
             metadata: None,
             created_at: start(),
             created_by: None,
+            trace_context: None,
         }
     }
 

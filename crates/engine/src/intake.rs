@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use crate::Engine;
 use crate::metrics::Tally;
 use crate::templates::WechatFailure;
+use crate::trace::Span;
 
 /// How far ahead a message may be scheduled.
 const FARTHEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -179,6 +180,7 @@ impl Engine {
             metadata: draft.metadata,
             created_at: now,
             created_by: draft.created_by,
+            trace_context: None,
         };
         Ok(Prepared {
             message,
@@ -243,7 +245,7 @@ impl Engine {
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted, StoreError> {
         let request = prepared.first().and_then(|first| first.request.clone());
-        let messages: Vec<Message> = prepared.into_iter().map(|p| p.message).collect();
+        let mut messages: Vec<Message> = prepared.into_iter().map(|p| p.message).collect();
         let mut due: Vec<_> = messages
             .iter()
             .map(|message| (message.account, message.first_due_at()))
@@ -251,6 +253,12 @@ impl Engine {
         due.sort_unstable();
         due.dedup_by_key(|(account, _)| *account);
         let span = self.accept_span(request.as_ref(), &messages);
+        // From here on they belong to this span, wherever they are sent.
+        if let Some(context) = span.as_ref().and_then(Span::context) {
+            for message in &mut messages {
+                message.trace_context = Some(context.clone());
+            }
+        }
         let tally = Tally::of(&messages);
         let batch = NewBatch {
             messages,

@@ -303,5 +303,6 @@ fn message(account: AccountId) -> Message {
         metadata: None,
         created_at: now,
         created_by: None,
+        trace_context: None,
     }
 }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, KeyId, MessageId};
+use crate::trace::TraceContext;
 
 /// The kind of a message, in WeChat's words where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -143,6 +144,9 @@ pub struct Message {
     pub created_at: Timestamp,
     /// The API key it came with.
     pub created_by: Option<KeyId>,
+    /// The span under which it was accepted, where that was recorded: its sending
+    /// continues the trace, whichever node sends it and when.
+    pub trace_context: Option<TraceContext>,
 }
 
 impl Message {

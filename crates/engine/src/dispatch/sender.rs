@@ -73,7 +73,7 @@ impl Engine {
                 let decision = Decision::RetryAt { at: began };
                 return Some(settlement(attempts, decision, history, began));
             }
-            let mut span = self.send_span(None, account, &message);
+            let mut span = self.send_span(message.trace_context.as_ref(), account, &message);
             let stopwatch = Instant::now();
             let outcome = calls::send(&self.wechat, &credential.token, &message).await;
             let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());

@@ -27,6 +27,7 @@ pub(super) struct NewRow {
     reference: Option<String>,
     content: String,
     metadata: Option<String>,
+    trace_context: Option<String>,
 }
 
 impl NewRow {
@@ -46,6 +47,7 @@ impl NewRow {
             reference: message.reference.as_deref().map(owned),
             content: serde_json::to_string(&message.content)?,
             metadata: message.metadata.as_deref().map(owned),
+            trace_context: message.trace_context.as_ref().map(ToString::to_string),
         })
     }
 }
@@ -61,10 +63,11 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
             "-- intake.insert\n\
              WITH new AS (\
                 INSERT INTO message (id, account, created_at, send_at, expires_at, kind, \
-                    priority, on_unknown, created_by, openid, reference, content, metadata) \
+                    priority, on_unknown, created_by, openid, reference, content, metadata, \
+                    trace_context) \
                 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], \
                     $5::bigint[], $6::smallint[], $7::smallint[], $8::smallint[], $9::uuid[], \
-                    $10::text[], $11::text[], $12::text[], $13::text[]) \
+                    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) \
                 RETURNING id, account, created_at, send_at, expires_at, priority) \
              INSERT INTO work (id, account, band, due_at, expires_at) \
              SELECT id, account, priority, least(greatest(created_at, send_at), expires_at), \
@@ -84,7 +87,11 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
     let references: Vec<Option<&str>> = rows.iter().map(|row| row.reference.as_deref()).collect();
     let contents: Vec<&str> = rows.iter().map(|row| row.content.as_str()).collect();
     let metadata: Vec<Option<&str>> = rows.iter().map(|row| row.metadata.as_deref()).collect();
-    let columns: [&(dyn ToSql + Sync); 13] = [
+    let traces: Vec<Option<&str>> = rows
+        .iter()
+        .map(|row| row.trace_context.as_deref())
+        .collect();
+    let columns: [&(dyn ToSql + Sync); 14] = [
         &ids,
         &accounts,
         &created,
@@ -98,6 +105,7 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
         &references,
         &contents,
         &metadata,
+        &traces,
     ];
     tokio::try_join!(async { db.execute(&insert, &columns).await }, db.commit())?;
     Ok(())

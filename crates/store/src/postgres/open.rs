@@ -22,7 +22,10 @@ use crate::seal::{Place, Seal};
 /// Each step that an older program could not work beside writes its own number
 /// as `compatible_from` into `meta`: a program refuses a schema that is newer
 /// than it knows unless its own number is at least that.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// The oldest server that has all we use.
 const OLDEST_SERVER: i32 = 14_0000;

@@ -88,13 +88,13 @@ pub(super) fn text(text: &str) -> std::borrow::Cow<'_, str> {
 macro_rules! message_columns {
     () => {
         "m.id, m.account, m.created_at, m.openid, m.reference, m.priority, m.on_unknown, \
-         m.send_at, m.expires_at, m.created_by, m.content, m.metadata"
+         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context"
     };
 }
 pub(super) use message_columns;
 
 /// How many columns that are.
-pub(super) const MESSAGE_COLUMNS: usize = 12;
+pub(super) const MESSAGE_COLUMNS: usize = 13;
 
 /// A row of `message`.
 pub(super) fn message(row: &Row) -> Outcome<Message> {
@@ -115,6 +115,10 @@ pub(super) fn message(row: &Row) -> Outcome<Message> {
         metadata: row.try_get(11)?,
         created_at: from_millisecond(row.try_get(2)?),
         created_by: row.try_get::<_, Option<Uuid>>(9)?.map(key_id),
+        // A trace that cannot be continued is no reason not to send.
+        trace_context: row
+            .try_get::<_, Option<&str>>(12)?
+            .and_then(|text| text.parse().ok()),
     })
 }
 

@@ -162,8 +162,9 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
     db.prepare_cached(
         "-- messages.insert\n\
          INSERT INTO message (id, account, kind, created_at, openid, reference, priority, \
-            on_unknown, send_at, expires_at, created_by, content, metadata) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            on_unknown, send_at, expires_at, created_by, content, metadata, \
+            trace_context) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         message.id.as_bytes(),
@@ -179,6 +180,7 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
         message.created_by.as_ref().map(KeyId::as_bytes),
         content,
         message.metadata,
+        message.trace_context.as_ref().map(ToString::to_string),
     ])
     .map_err(|error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => {

@@ -20,6 +20,7 @@ const APPLICATION_ID: i64 = 0x4859_414e;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// How long to wait for another process that writes.

@@ -129,13 +129,13 @@ fn read<T: Copy>(
 macro_rules! message_columns {
     () => {
         "m.id, m.account, m.created_at, m.openid, m.reference, m.priority, m.on_unknown, \
-         m.send_at, m.expires_at, m.created_by, m.content, m.metadata"
+         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context"
     };
 }
 pub(super) use message_columns;
 
 /// How many columns that are.
-pub(super) const MESSAGE_COLUMNS: usize = 12;
+pub(super) const MESSAGE_COLUMNS: usize = 13;
 
 /// A row of `message`, not yet understood: that costs time which the writing
 /// thread does not have.
@@ -153,6 +153,7 @@ pub(super) struct MessageRow {
     created_by: Option<[u8; 16]>,
     content: String,
     metadata: Option<String>,
+    trace_context: Option<String>,
 }
 
 impl MessageRow {
@@ -170,6 +171,7 @@ impl MessageRow {
             created_by: row.get(9)?,
             content: row.get(10)?,
             metadata: row.get(11)?,
+            trace_context: row.get(12)?,
         })
     }
 
@@ -187,6 +189,8 @@ impl MessageRow {
             metadata: self.metadata,
             created_at: from_millisecond(self.created_at),
             created_by: self.created_by.map(KeyId::from_bytes),
+            // A trace that cannot be continued is no reason not to send.
+            trace_context: self.trace_context.and_then(|text| text.parse().ok()),
         })
     }
 }

@@ -301,6 +301,8 @@ mod tests {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(include_str!("migrations/0001.sql"))
             .unwrap();
+        db.execute_batch(include_str!("migrations/0003.sql"))
+            .unwrap();
         let plans = [
             (
                 ALL,

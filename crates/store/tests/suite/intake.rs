@@ -29,6 +29,8 @@ async fn keeps_every_part_of_a_message(store: &dyn Store, kit: &Kit) {
     message.reference = Some("order-42".to_owned());
     message.metadata = Some(r#"{"b":1,"a":[null,"鸿雁"]}"#.to_owned());
     message.created_by = Some(kit.key_id());
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 rojo=1,congo=2";
+    message.trace_context = Some(trace.parse().unwrap());
     if let Content::Template(content) = &mut message.content {
         content.url = Some("https://shop.example/?a=1&b=2".to_owned());
         let appid = "wx1".parse().unwrap();

@@ -148,6 +148,7 @@ impl Kit {
             metadata: None,
             created_at: self.now(),
             created_by: None,
+            trace_context: None,
         }
     }
 
