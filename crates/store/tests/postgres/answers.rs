@@ -10,7 +10,7 @@ use hongyan_domain::key::ApiKey;
 use hongyan_domain::message::State;
 use hongyan_domain::port::{
     Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, KeyStore, MessageStore,
-    NewBatch, QueueStore, Requeue, Settled, Store, TemplateStore,
+    NewBatch, QueueStore, Requeue, Settled, TemplateStore,
 };
 use hongyan_store::PostgresStore;
 use hongyan_test_postgres::{Database, Server};
