@@ -1,9 +1,7 @@
 //! The suite's way to a PostgreSQL store, and what is particular to it.
 
-mod answers;
 mod broken;
 mod nodes;
-mod proxy;
 mod refusals;
 mod upkeep;
 
