@@ -1,7 +1,9 @@
 //! The suite's way to a PostgreSQL store, and what is particular to it.
 
+mod answers;
 mod broken;
 mod nodes;
+mod proxy;
 mod refusals;
 mod upkeep;
 

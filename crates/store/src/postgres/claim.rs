@@ -1,8 +1,9 @@
 //! Handing messages out, within what the account may send.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::{Claimed, History, Lease};
@@ -23,13 +24,16 @@ const IN_FLIGHT_PAUSE: i64 = 50;
 const WORK: usize = MESSAGE_COLUMNS;
 
 /// Claims whose answers were lost: what they took is held by nobody. The next
-/// claim for the account gives it back first.
+/// claims for the account give it back first.
 #[derive(Debug, Default)]
-pub(super) struct LostClaims(Mutex<BTreeMap<i64, Vec<i64>>>);
+pub(super) struct LostClaims(Mutex<BTreeMap<i64, Vec<(i64, Instant)>>>);
 
 /// Lost claims remembered for an account at most; further ones end with their
 /// leases.
 const MOST_LOST: usize = 64;
+/// How long a claim is remembered: the server may come to it after its
+/// connection broke.
+const REMEMBERED: Duration = Duration::from_secs(20);
 
 impl LostClaims {
     /// A claim begins. Until it is told to be known it counts as lost, also when
@@ -40,62 +44,63 @@ impl LostClaims {
         Ok(Ticket {
             lost: self,
             account: account.0,
-            number: i64::from_ne_bytes(random),
-            is_known: false,
+            number: AtomicI64::new(i64::from_ne_bytes(random)),
+            tries: AtomicI64::new(0),
         })
     }
 
-    fn of(&self, account: i64) -> Vec<i64> {
-        let lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.get(&account).cloned().unwrap_or_default()
+    fn add(&self, account: i64, number: i64) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = lost.entry(account).or_default();
+        if of_account.len() < MOST_LOST {
+            of_account.push((number, Instant::now()));
+        }
     }
 
-    fn forget(&self, account: i64, numbers: &[i64]) {
+    fn of(&self, account: i64) -> Vec<i64> {
         let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_account) = lost.get_mut(&account) {
-            of_account.retain(|number| !numbers.contains(number));
-            if of_account.is_empty() {
-                lost.remove(&account);
-            }
+        let Some(of_account) = lost.get_mut(&account) else {
+            return Vec::new();
+        };
+        of_account.retain(|(_, since)| since.elapsed() < REMEMBERED);
+        let numbers = of_account.iter().map(|&(number, _)| number).collect();
+        if of_account.is_empty() {
+            lost.remove(&account);
         }
+        numbers
     }
 }
 
-/// One claim.
+/// One claim; each try of it has a number of its own.
 pub(super) struct Ticket<'a> {
     lost: &'a LostClaims,
     account: i64,
-    number: i64,
-    is_known: bool,
+    number: AtomicI64,
+    /// Since it was last known what became of it.
+    tries: AtomicI64,
 }
 
 impl Ticket<'_> {
-    /// The claims of the account that are to be given back; with `again` this
-    /// one is among them.
-    fn lost(&self, again: bool) -> Vec<i64> {
-        let mut lost = self.lost.of(self.account);
-        if again {
-            lost.push(self.number);
+    /// The number for another try. That there is one means that the answer to
+    /// the one before was lost.
+    fn next_try(&self) -> i64 {
+        let before = self.number.fetch_add(1, Ordering::Relaxed);
+        if self.tries.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.lost.add(self.account, before);
         }
-        lost
+        before.wrapping_add(1)
     }
 
-    /// What it took has reached the caller, and those were given back.
-    pub(super) fn known(mut self, given_back: &[i64]) {
-        self.is_known = true;
-        self.lost.forget(self.account, given_back);
+    /// What it took has reached its caller.
+    pub(super) fn known(self) {
+        self.tries.store(0, Ordering::Relaxed);
     }
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        if self.is_known {
-            return;
-        }
-        let mut lost = self.lost.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_account = lost.entry(self.account).or_default();
-        if of_account.len() < MOST_LOST {
-            of_account.push(self.number);
+        if *self.tries.get_mut() > 0 {
+            self.lost.add(self.account, *self.number.get_mut());
         }
     }
 }
@@ -158,9 +163,6 @@ struct Room {
     bucket: Option<Bucket>,
 }
 
-/// What a claim brought, and the lost ones it gave back.
-pub(super) type Brought = (Batch, Vec<i64>);
-
 /// In one transaction: holds the account's lane, so that no other node claims
 /// for it meanwhile, looks how much may be taken, and takes it.
 pub(super) async fn claim(
@@ -169,14 +171,13 @@ pub(super) async fn claim(
     limit: usize,
     lease: Duration,
     by_hand: Option<i64>,
-    again: bool,
-) -> Outcome<Brought> {
-    let account = ticket.account;
-    let lost = ticket.lost(again);
+) -> Outcome<Batch> {
+    let (account, claim) = (ticket.account, ticket.next_try());
+    let lost = ticket.lost.of(account);
     let Some(room) = begin(db, account, &lost, by_hand).await? else {
         // The account is gone.
         db.commit().await?;
-        return Ok((Batch::default(), lost));
+        return Ok(Batch::default());
     };
     let wanted = number(limit);
     let mut allowed = wanted.min(room.in_flight);
@@ -185,7 +186,7 @@ pub(super) async fn claim(
     }
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     let until = room.now.saturating_add(lease);
-    let (rows, next) = take(db, ticket, &room, allowed, until).await?;
+    let (rows, next) = take(db, (account, claim), &room, allowed, until).await?;
     let taken = number(rows.len());
     let mut next_due_at = next;
     if let Some(due_at) = next
@@ -205,11 +206,10 @@ pub(super) async fn claim(
         .iter()
         .filter_map(|row| understand(row, until))
         .collect();
-    let batch = Batch {
+    Ok(Batch {
         claimed,
         next_due_at: next_due_at.map(from_millisecond),
-    };
-    Ok((batch, lost))
+    })
 }
 
 async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Outcome<Option<Room>> {
@@ -271,7 +271,7 @@ async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Out
 /// and longest due first, and when the next one becomes due.
 async fn take(
     db: &Db,
-    ticket: &Ticket<'_>,
+    (account, claim): (i64, i64),
     room: &Room,
     allowed: i64,
     until: i64,
@@ -289,13 +289,9 @@ async fn take(
         .iter()
         .map(|priority| priority.band().into())
         .collect();
-    let account = ticket.account;
     if allowed == 0 {
         let (row, ()) = tokio::try_join!(
-            async {
-                db.query_one(&next, &[&account, &bands, &ticket.number])
-                    .await
-            },
+            async { db.query_one(&next, &[&account, &bands, &claim]).await },
             db.commit()
         )?;
         return Ok((Vec::new(), row.try_get(0)?));
@@ -339,21 +335,11 @@ async fn take(
         async {
             db.query(
                 &take,
-                &[
-                    &account,
-                    &room.now,
-                    &allowed,
-                    &until,
-                    &ticket.number,
-                    &tokens,
-                ],
+                &[&account, &room.now, &allowed, &until, &claim, &tokens],
             )
             .await
         },
-        async {
-            db.query_one(&next, &[&account, &bands, &ticket.number])
-                .await
-        },
+        async { db.query_one(&next, &[&account, &bands, &claim]).await },
         db.commit()
     )?;
     // What an update returns has no order.
@@ -434,12 +420,19 @@ mod tests {
     #[test]
     fn a_claim_is_lost_until_it_is_known() {
         let lost = LostClaims::default();
-        drop(lost.begin(AccountId(7)).unwrap());
-        let next = lost.begin(AccountId(7)).unwrap();
-        let before = next.lost(false);
-        assert_eq!((before.len(), next.lost(true).len()), (1, 2));
-        assert!(lost.begin(AccountId(8)).unwrap().lost(false).is_empty());
-        next.known(&before);
-        assert!(lost.of(7).is_empty());
+        let oa = AccountId(7);
+        drop(lost.begin(oa).unwrap());
+        assert!(lost.of(7).is_empty(), "it never began");
+        let dropped = lost.begin(oa).unwrap();
+        let number = dropped.next_try();
+        drop(dropped);
+        assert_eq!(lost.of(7), [number]);
+        let tried_twice = lost.begin(oa).unwrap();
+        let first = tried_twice.next_try();
+        assert_eq!(lost.of(7), [number], "it is under way");
+        assert_ne!(tried_twice.next_try(), first);
+        tried_twice.known();
+        assert_eq!(lost.of(7), [number, first]);
+        assert!(lost.of(8).is_empty());
     }
 }

@@ -28,16 +28,16 @@ impl QueueStore for PostgresStore {
         lease: Duration,
     ) -> Result<Batch, StoreError> {
         let ticket = self.lost_claims.begin(account).map_err(Fault::from)?;
-        let (batch, given_back) = {
+        let claimed = {
             let ticket = &ticket;
             self.link
-                .run(|db, again| async move {
-                    claim::claim(&db, ticket, limit, lease, self.by_hand(), again).await
+                .run(|db, _| async move {
+                    claim::claim(&db, ticket, limit, lease, self.by_hand()).await
                 })
                 .await?
         };
-        ticket.known(&given_back);
-        Ok(batch)
+        ticket.known();
+        Ok(claimed)
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {

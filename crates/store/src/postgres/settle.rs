@@ -361,17 +361,27 @@ async fn note(
 async fn write_late(db: &Db, settlement: &Settlement, again: bool) -> Outcome<Settled> {
     let (id, token) = (message_uuid(settlement.message), settlement.lease_token);
     let made = made(settlement);
-    if made > 0 && again && is_noted(db, settlement).await? {
-        return Ok(Settled::LeaseLost);
-    }
     // It may be on its way from one table to the other: then the second look
     // finds it.
     for _ in 0..2 {
+        let find = db
+            .prepare_cached(
+                "-- settle.written\n\
+                 SELECT 1 FROM work WHERE id = $1 AND lease_token = $2 \
+                    AND coalesce(claimed_at, -1) < 0 \
+                 UNION ALL SELECT 1 FROM outcome WHERE id = $1 AND lease_token = $2",
+            )
+            .await?;
+        if !db.query(&find, &[&id, &token]).await?.is_empty() {
+            return Ok(Settled::Written);
+        }
+        if made > 0 && again && is_noted(db, settlement).await? {
+            return Ok(Settled::LeaseLost);
+        }
         for count in [
             "-- settle.late_open\n\
              UPDATE work SET attempt_count = attempt_count + $3 WHERE id = $1 \
-             AND (lease_token <> $2 OR claimed_at IS NOT NULL) \
-             RETURNING account, attempt_count - $3",
+             AND lease_token <> $2 RETURNING account, attempt_count - $3",
             "-- settle.late_over\n\
              UPDATE outcome SET attempt_count = attempt_count + $3 WHERE id = $1 \
              AND lease_token <> $2 RETURNING account, attempt_count - $3",
@@ -379,26 +389,10 @@ async fn write_late(db: &Db, settlement: &Settlement, again: bool) -> Outcome<Se
             let count = db.prepare_cached(count).await?;
             if let Some(row) = db.query_opt(&count, &[&id, &token, &made]).await? {
                 let (account, before) = (row.try_get(0)?, row.try_get(1)?);
-                note(
-                    db,
-                    settlement.message,
-                    account,
-                    before,
-                    &settlement.attempts,
-                )
-                .await?;
+                let attempts = &settlement.attempts;
+                note(db, settlement.message, account, before, attempts).await?;
                 return Ok(Settled::LeaseLost);
             }
-        }
-        let find = db
-            .prepare_cached(
-                "-- settle.written\n\
-                 SELECT 1 FROM work WHERE id = $1 AND lease_token = $2 AND claimed_at IS NULL \
-                 UNION ALL SELECT 1 FROM outcome WHERE id = $1 AND lease_token = $2",
-            )
-            .await?;
-        if !db.query(&find, &[&id, &token]).await?.is_empty() {
-            return Ok(Settled::Written);
         }
     }
     // Gone with its account.

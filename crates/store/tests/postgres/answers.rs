@@ -1,0 +1,349 @@
+//! Answers that are lost after the step took effect, and requests that are lost
+//! before: each step is done once, and its caller hears so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hongyan_domain::AccountId;
+use hongyan_domain::clock::after;
+use hongyan_domain::delivery::{Claimed, Decision, Settlement};
+use hongyan_domain::key::ApiKey;
+use hongyan_domain::message::State;
+use hongyan_domain::port::{
+    Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, KeyStore, MessageStore,
+    NewBatch, QueueStore, Requeue, Settled, TemplateStore,
+};
+use hongyan_store::PostgresStore;
+use hongyan_test_postgres::{Database, Server};
+use hongyan_wechat::AccessToken;
+use tokio::time::timeout;
+
+use super::options;
+use super::proxy::{self, Loss, Plan, Step};
+use crate::suite::{Kit, LEASE, over};
+
+/// A store behind a proxy.
+struct Stage {
+    _database: Database,
+    store: PostgresStore,
+    kit: Kit,
+    plan: Plan,
+    account: AccountId,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let (database, kit) = (Server::shared().database(), Kit::default());
+        let plan: Plan = Arc::new(Mutex::new(None));
+        let url = proxy::start(database.url(), Arc::clone(&plan)).await;
+        let store = PostgresStore::open(hongyan_store::PostgresOptions {
+            clock: Some(kit.clock.clone()),
+            ..options(&url)
+        })
+        .await
+        .unwrap();
+        let account = kit.account(&store, "oa").await;
+        Self {
+            _database: database,
+            store,
+            kit,
+            plan,
+            account,
+        }
+    }
+
+    /// Does a step twice to be sure that its statements are known to the
+    /// connections, then once with a loss.
+    async fn lose<T>(&self, loss: Loss, step: Step, mut work: impl AsyncFnMut() -> T) -> T {
+        for _ in 0..2 {
+            work().await;
+        }
+        *self.plan.lock().unwrap() = Some((loss, step));
+        let result = work().await;
+        assert_eq!(*self.plan.lock().unwrap(), None, "nothing was lost");
+        result
+    }
+
+    async fn claim_one(&self) -> Claimed {
+        self.kit.claim_one(&self.store, self.account).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Settled {
+        self.store.settle([settlement].into()).await.unwrap()[0]
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_in_is_taken_in_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    for (loss, with_key) in [
+        (Loss::Answer, false),
+        (Loss::Answer, true),
+        (Loss::Request, false),
+        (Loss::Request, true),
+    ] {
+        let before: u64 = store.depths().await.unwrap().iter().map(|d| d.open).sum();
+        let caller = kit.key_id();
+        let mut calls = 0;
+        let accepted = stage
+            .lose(loss, Step::Commit, async || {
+                calls += 1;
+                let key = format!("k{calls}");
+                let idempotency = with_key.then(|| kit.idempotency(caller, &key, "answer"));
+                let messages = vec![kit.message(stage.account), kit.message(stage.account)];
+                store
+                    .accept(NewBatch {
+                        messages,
+                        idempotency,
+                    })
+                    .await
+            })
+            .await;
+        assert_eq!(accepted, Ok(Accepted::Stored), "{loss:?}");
+        let open: u64 = store.depths().await.unwrap().iter().map(|d| d.open).sum();
+        assert_eq!(open - before, 6, "{loss:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_handed_out_without_a_word_is_handed_out_again() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    for loss in [Loss::Answer, Loss::Request] {
+        let mut sent = Vec::new();
+        let mut id = None;
+        let claimed = stage
+            .lose(loss, Step::Commit, async || {
+                // It is the claim's commit that is to be lost.
+                let plan = stage.plan.lock().unwrap().take();
+                if let Some(end) = sent.pop() {
+                    stage.settle(end).await;
+                }
+                id = Some(kit.queue(store, stage.account).await);
+                *stage.plan.lock().unwrap() = plan;
+                let claimed = stage.claim_one().await;
+                sent.push(kit.settlement(&claimed, vec![kit.took()], over(State::Accepted)));
+                claimed
+            })
+            .await;
+        assert_eq!(Some(claimed.message.id), id, "{loss:?}");
+        assert_eq!(claimed.interrupted_at, None, "nobody has sent it");
+        let end = sent.pop().unwrap();
+        assert_eq!(stage.settle(end).await, Settled::Written);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_nobody_waited_for_is_given_back() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let id = kit.queue(store, stage.account).await;
+    let release = async |claimed: &[Claimed]| {
+        let held: Vec<_> = claimed.iter().map(|one| (id, one.lease.token)).collect();
+        store.release(&held).await.unwrap();
+    };
+    let mut abandoned = 0;
+    for patience in 0..40 {
+        let limit = Duration::from_micros(patience * 100);
+        match timeout(limit, store.claim(stage.account, 10, LEASE)).await {
+            Ok(batch) => release(&batch.unwrap().claimed).await,
+            // Its caller has gone away, and perhaps it came through.
+            Err(_) => abandoned += 1,
+        }
+        let next = store.claim(stage.account, 10, LEASE).await.unwrap().claimed;
+        assert_eq!(next.len(), 1, "after {limit:?}");
+        assert_eq!(next[0].interrupted_at, None);
+        release(&next).await;
+    }
+    assert!(abandoned > 0);
+}
+
+#[tokio::test]
+async fn a_settlement_is_written_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    for loss in [Loss::Answer, Loss::Request] {
+        for ends in [true, false] {
+            let mut last = None;
+            let settled = stage
+                .lose(loss, Step::Commit, async || {
+                    let plan = stage.plan.lock().unwrap().take();
+                    let id = kit.queue(store, stage.account).await;
+                    let claimed = stage.claim_one().await;
+                    *stage.plan.lock().unwrap() = plan;
+                    last = Some(id);
+                    let at = after(kit.now(), LEASE);
+                    let decision = if ends {
+                        over(State::Accepted)
+                    } else {
+                        Decision::RetryAt { at }
+                    };
+                    let attempts = vec![kit.refused(40001), kit.took()];
+                    stage
+                        .settle(kit.settlement(&claimed, attempts, decision))
+                        .await
+                })
+                .await;
+            assert_eq!(settled, Settled::Written, "{loss:?}");
+            let delivery = kit.delivery(store, last.unwrap()).await;
+            let kept = (delivery.attempt_count, delivery.attempts.len());
+            assert_eq!(kept, (2, 2), "{loss:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_late_settlement_is_noted_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let mut last = None;
+    let settled = stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let id = kit.queue(store, stage.account).await;
+            let first = stage.claim_one().await;
+            kit.clock.advance(LEASE);
+            let second = stage.claim_one().await;
+            let end = kit.settlement(&second, vec![kit.took()], over(State::Accepted));
+            stage.settle(end).await;
+            kit.advance(1);
+            *stage.plan.lock().unwrap() = plan;
+            last = Some(id);
+            let late = kit.settlement(&first, vec![kit.refused(45011)], over(State::Failed));
+            stage.settle(late).await
+        })
+        .await;
+    assert_eq!(settled, Settled::LeaseLost);
+    let delivery = kit.delivery(store, last.unwrap()).await;
+    assert_eq!((delivery.attempt_count, delivery.attempts.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_change_by_hand_is_made_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let canceled = stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let id = kit.queue(store, stage.account).await;
+            *stage.plan.lock().unwrap() = plan;
+            store.cancel(id, kit.now()).await
+        })
+        .await;
+    assert_eq!(canceled, Ok(Cancellation::Canceled));
+    let requeued = stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let id = kit.bring_to(store, stage.account, State::Failed).await;
+            *stage.plan.lock().unwrap() = plan;
+            let requeued = store.requeue(id, kit.now()).await;
+            let plan = stage.plan.lock().unwrap().take();
+            store.cancel(id, kit.now()).await.unwrap();
+            *stage.plan.lock().unwrap() = plan;
+            requeued
+        })
+        .await;
+    assert_eq!(requeued, Ok(Requeue::Queued));
+    stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let id = kit.queue(store, stage.account).await;
+            let claimed = stage.claim_one().await;
+            *stage.plan.lock().unwrap() = plan;
+            let released = store.release(&[(id, claimed.lease.token)]).await;
+            let plan = stage.plan.lock().unwrap().take();
+            assert_eq!(kit.delivery(store, id).await.leased_until, None);
+            store.cancel(id, kit.now()).await.unwrap();
+            *stage.plan.lock().unwrap() = plan;
+            released
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn accounts_are_added_and_removed_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    for loss in [Loss::Answer, Loss::Request] {
+        let mut made = 0;
+        let added = stage
+            .lose(loss, Step::Commit, async || {
+                made += 1;
+                let name = format!("{}-{made}", if loss == Loss::Answer { "a" } else { "b" });
+                let key = kit.idempotency(kit.key_id(), &name, "made");
+                store.add_account(&kit.settings(&name), Some(&key)).await
+            })
+            .await
+            .unwrap();
+        let accounts = store.accounts().await.unwrap();
+        let same: Vec<_> = accounts.iter().filter(|one| one.id == added.id).collect();
+        assert_eq!(same.len(), 1, "{loss:?}");
+        assert_eq!(same[0].settings, added.settings);
+    }
+    assert_eq!(store.accounts().await.unwrap().len(), 7);
+    stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            store.replace_templates(stage.account, &[]).await
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut left = store.accounts().await.unwrap();
+    let removed = stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            store.remove_account(left.pop().unwrap().id).await
+        })
+        .await;
+    assert_eq!(removed, Ok(()));
+    assert_eq!(store.accounts().await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn keys_and_tokens_are_kept_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let mut made: Vec<ApiKey> = Vec::new();
+    let added = stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            let number = u8::try_from(made.len()).unwrap();
+            made.push(ApiKey {
+                id: kit.key_id(),
+                name: format!("key {number}"),
+                digest: [number; 32],
+                scopes: Vec::new(),
+                accounts: Vec::new(),
+                created_at: kit.now(),
+                expires_at: None,
+            });
+            store.add_key(&made[made.len() - 1], None).await
+        })
+        .await;
+    assert_eq!(added, Ok(()));
+    assert_eq!(store.keys().await.unwrap(), made);
+    let removed = stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            store.remove_key(made.pop().unwrap().id).await
+        })
+        .await;
+    assert_eq!(removed, Ok(()));
+
+    let node = kit.node();
+    let kept = stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let leased = store.lease_credential(stage.account, node, LEASE).await;
+            let Ok(CredentialLease::Taken { fence, .. }) = leased else {
+                panic!("{leased:?}");
+            };
+            *stage.plan.lock().unwrap() = plan;
+            let (token, now) = (AccessToken::new("token"), kit.now());
+            store
+                .keep_credential(stage.account, fence, &token, now, now)
+                .await
+        })
+        .await;
+    assert_eq!(kept, Ok(Some(3)));
+    let found = store.credential(stage.account).await.unwrap().unwrap();
+    assert_eq!(found.generation, 3);
+}
