@@ -15,10 +15,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # at_least 1.88 1.95.0: whether the second version is the first or later.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
-# The Node.js that can run the SDK test (node:test is in 18): the system's, or
-# the one setup.sh put beside the Python packages.
+# The Node.js that can run the tests in JavaScript (Playwright wants 20): the
+# system's, or the one setup.sh put beside the Python packages.
 node_is_recent() {
-    have node && have npm && at_least 18 "$(node --version 2>/dev/null | tr -d v)"
+    have node && have npm && at_least 20 "$(node --version 2>/dev/null | tr -d v)"
 }
 use_recent_node() {
     node_is_recent || PATH="$PWD/.venv/bin:$PATH"
@@ -27,4 +27,9 @@ use_recent_node() {
 # The server's programs of PostgreSQL, on the path or where Debian puts them.
 has_postgres() {
     have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+# The browser for the tests of the H5 pages, where tests/browser looks for it.
+has_chromium() {
+    [ -n "${CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome
 }

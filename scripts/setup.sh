@@ -24,6 +24,7 @@ have curl || missing+=(curl)
 if [ "$purpose" = test ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     [ -n "${HONGYAN_TEST_POSTGRES:-}" ] || has_postgres || missing+=(postgresql)
+    has_chromium || missing+=(chromium)
 fi
 
 # Installing PostgreSQL makes and starts a server of the system unless it is told
@@ -74,7 +75,7 @@ else
 fi
 [ "$purpose" = test ] || exit 0
 
-# --- what the tests with foreign SDKs need, inside the working copy ----------
+# --- what the tests in Python and JavaScript need, inside the working copy ----
 # up_to_date STAMP FILE..: whether STAMP was made from these very FILEs.
 up_to_date() {
     local stamp=$1
@@ -96,13 +97,15 @@ if ! up_to_date .venv/.packages "$python_packages"; then
     note_up_to_date .venv/.packages "$python_packages"
 fi
 if ! node_is_recent && ! up_to_date .venv/.node "$node_from_wheel"; then
-    say "Node.js 18 with npm is not here, installing it into .venv"
+    say "Node.js 20 with npm is not here, installing it into .venv"
     .venv/bin/python -m pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
     note_up_to_date .venv/.node "$node_from_wheel"
 fi
 use_recent_node
-if ! up_to_date tests/compat/node/node_modules/.packages tests/compat/node/package-lock.json; then
-    say "installing the Node.js SDKs into tests/compat/node/node_modules"
-    npm ci --prefix tests/compat/node --ignore-scripts --no-fund --no-audit --silent </dev/null >&2
-    note_up_to_date tests/compat/node/node_modules/.packages tests/compat/node/package-lock.json
-fi
+for folder in tests/compat/node tests/browser; do
+    if ! up_to_date "$folder/node_modules/.packages" "$folder/package-lock.json"; then
+        say "installing what $folder needs into $folder/node_modules"
+        npm ci --prefix "$folder" --ignore-scripts --no-fund --no-audit --silent </dev/null >&2
+        note_up_to_date "$folder/node_modules/.packages" "$folder/package-lock.json"
+    fi
+done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests: those of the workspace, the sandbox driven by SDKs that others wrote,
-# and the documents against the binary.
+# All tests: those of the workspace, sandbox and gateway driven by SDKs that others
+# wrote, the H5 pages in a browser, and the documents against the binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh test
@@ -18,10 +18,12 @@ cargo test --workspace --locked
 # Built just now, as the tests of the command line need it.
 HONGYAN_BIN=$(cd "$target_dir/debug" && pwd)/hongyan
 export HONGYAN_BIN
-echo "== Python SDK against the sandbox"
+echo "== Python SDK against sandbox and gateway"
 .venv/bin/python -m unittest discover -s tests/compat/python -v
 echo "== Node.js SDKs against the sandbox"
 use_recent_node
 node --test --test-reporter=spec tests/compat/node/*.test.js
+echo "== H5 pages in a browser"
+node --test --test-reporter=spec tests/browser/*.test.js
 echo "== documents"
 .venv/bin/python scripts/check_docs.py

@@ -24,6 +24,8 @@ What is measured; each option replaces what the preset says:
   --messages LIST     messages in the queue, such as 10000,100000
   --old LIST          messages in the database that are over before it begins, such as 0,1000000
   --no-peers          leave the SDKs out that one would use instead
+  --callbacks         nothing of that, but callbacks in safe mode, beside wechatpy with Flask
+                      under gunicorn
 
 Of each list the usual value (1, 100000, 0), or the first, is the base. Every other value is
 measured with the base of all other lists.
@@ -76,6 +78,8 @@ pub(crate) struct Flags {
     pub(crate) old: Vec<u64>,
     /// Whether SDKs are measured beside.
     pub(crate) peers: bool,
+    /// Whether callbacks are measured, and nothing else.
+    pub(crate) callbacks: bool,
     /// Callers that post messages at once.
     pub(crate) producers: usize,
     /// Requests under way in the loops that bypass the queue.
@@ -104,6 +108,7 @@ impl Default for Flags {
             messages: vec![100_000],
             old: vec![0],
             peers: true,
+            callbacks: false,
             producers: 64,
             in_flight: 64,
             max_in_flight: 256,
@@ -151,6 +156,7 @@ impl Flags {
                 "--peers" => flags.peers = true,
                 "--no-peers" => flags.peers = false,
                 "--write" => flags.write = true,
+                "--callbacks" => flags.callbacks = true,
                 "--producers" => flags.producers = number(&flag, &value()?, 1, 4_096)?,
                 "--in-flight" => flags.in_flight = number(&flag, &value()?, 1, 4_096)?,
                 "--max-in-flight" => flags.max_in_flight = number(&flag, &value()?, 1, 10_000)?,

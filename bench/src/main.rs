@@ -2,6 +2,7 @@
 //! beside `Cargo.toml` for what is measured and how to repeat it.
 
 mod arrivals;
+mod callbacks;
 mod child;
 mod control;
 mod cpu;
@@ -71,6 +72,14 @@ fn execute() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(system("cannot start"))?;
+    if flags.callbacks {
+        return runtime.block_on(async {
+            tokio::select! {
+                done = callbacks_alone(&flags, &binary, &dir) => done,
+                () = asked_to_stop() => Err(Failure::Interrupted),
+            }
+        });
+    }
     let run = runtime.block_on(async {
         tokio::select! {
             run = all(&flags, &binary, &dir) => run,
@@ -85,6 +94,25 @@ fn execute() -> Result<(), Failure> {
             all: failed + run.cases.len(),
         }),
     }
+}
+
+/// Measures callbacks and prints their table.
+async fn callbacks_alone(flags: &Flags, binary: &Path, dir: &Path) -> Result<(), Failure> {
+    let place = Place {
+        binary,
+        dir,
+        postgres: None,
+    };
+    let case = plan::base(flags, Database::Sqlite);
+    let stage = stage::Stage::set(&place, case, flags.max_in_flight).await?;
+    let measured = callbacks::measure(flags, &stage, &say).await?;
+    let table = measured.markdown();
+    if flags.write {
+        let date: String = SystemClock.now().to_string().chars().take(10).collect();
+        let path = PathBuf::from(RESULTS).join(format!("{date}-callbacks.md"));
+        write(&path, &table)?;
+    }
+    print(&table)
 }
 
 /// Measures all cases. One that fails does not keep the others from it.

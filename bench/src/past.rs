@@ -225,6 +225,8 @@ fn settlement(claimed: &Claimed) -> Settlement {
         decision: Decision::Settle { state, msgid },
         history: History::default(),
         at,
+        ledger: None,
+        awaits_receipt: false,
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) const THREADS: &str = "wechatpy, 16 threads";
 pub(crate) const NPM: &str = "co-wechat-api, 64 in flight";
 
 /// What installs them.
-const REMEDY: &str = "run scripts/setup.sh test";
+pub(crate) const REMEDY: &str = "run scripts/setup.sh test";
 
 /// How much longer than its job a script may take to start and end.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -35,6 +35,33 @@ pub struct CallbackSettings {
     /// EncodingAESKey: 43 letters and digits; left out in plaintext mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding_aes_key: Option<Secret>,
+    /// The pair before, still taken while WeChat changes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<CallbackKeys>,
+}
+
+/// A former Token and EncodingAESKey.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackKeys {
+    /// The former Token.
+    pub token: Secret,
+    /// The former EncodingAESKey; left out where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding_aes_key: Option<Secret>,
+}
+
+/// A program of the owner's that gets WeChat's callbacks exactly as WeChat sent
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// http or https; WeChat's query is added to it.
+    #[schema(example = "https://shop.example.com/wechat")]
+    pub url: String,
+    /// Whether WeChat is given its answer. One backend at most.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 /// An account to be made known.
@@ -70,6 +97,56 @@ pub struct NewAccount {
     /// Whether it takes and sends nothing for the time being.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// Who else gets its callbacks, exactly as WeChat sent them; at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<Backend>,
+    /// A program that is asked for an answer, in JSON of ours, where no rule
+    /// answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://shop.example.com/reply")]
+    pub reply_url: Option<String>,
+    /// Origins whose pages may have a signature for the JS-SDK; at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["https://shop.example.com"]))]
+    pub js_origins: Vec<String>,
+    /// Where people's browsers may be sent on to from `/h5/…`: an origin allows
+    /// every path of it, a path everything that begins with it; at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["https://shop.example.com/done"]))]
+    pub redirects: Vec<String>,
+    /// Whether template messages go out to people who stopped following, too;
+    /// `false` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_to_unfollowed: Option<bool>,
+}
+
+impl NewAccount {
+    /// An account with everything optional left out.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        kind: AccountKind,
+        appid: impl Into<String>,
+        secret: impl Into<Secret>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            appid: appid.into(),
+            secret: secret.into(),
+            original_id: None,
+            token_mode: None,
+            callback: None,
+            rate_per_second: None,
+            max_in_flight: None,
+            disabled: None,
+            backends: Vec::new(),
+            reply_url: None,
+            js_origins: Vec::new(),
+            redirects: Vec::new(),
+            send_to_unfollowed: None,
+        }
+    }
 }
 
 /// What to change about an account. Fields left out stay as they are; `null`
@@ -121,6 +198,41 @@ pub struct ChangeAccount {
     /// Whether it takes and sends nothing from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// All backends from now on; `null` = none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Vec<Backend>>)]
+    pub backends: Option<Option<Vec<Backend>>>,
+    /// The program asked for answers; `null` = none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<String>)]
+    pub reply_url: Option<Option<String>>,
+    /// All origins for the JS-SDK from now on; `null` = none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub js_origins: Option<Option<Vec<String>>>,
+    /// All places people may be sent on to from now on; `null` = none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub redirects: Option<Option<Vec<String>>>,
+    /// Whether template messages go out to people who stopped following, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_to_unfollowed: Option<bool>,
 }
 
 /// Tells `null` (`Some(None)`) from a field left out (`None`, by `default`).
@@ -139,6 +251,9 @@ pub struct CallbackState {
     pub has_token: bool,
     /// An EncodingAESKey is set.
     pub has_encoding_aes_key: bool,
+    /// A former pair is still taken.
+    #[serde(default)]
+    pub has_previous: bool,
 }
 
 /// An account, without its secrets.
@@ -162,6 +277,21 @@ pub struct Account {
     pub max_in_flight: u32,
     /// Whether it takes and sends nothing for the time being.
     pub disabled: bool,
+    /// Who else gets its callbacks.
+    #[serde(default)]
+    pub backends: Vec<Backend>,
+    /// The program asked for answers where no rule answers.
+    #[serde(default)]
+    pub reply_url: Option<String>,
+    /// Origins whose pages may have a signature for the JS-SDK.
+    #[serde(default)]
+    pub js_origins: Vec<String>,
+    /// Where people's browsers may be sent on to.
+    #[serde(default)]
+    pub redirects: Vec<String>,
+    /// Whether template messages go out to people who stopped following, too.
+    #[serde(default)]
+    pub send_to_unfollowed: bool,
     /// How it fares.
     pub health: Health,
     /// How often its access token was asked for today; left out in lists.

@@ -10,9 +10,11 @@ use crate::secret::Secret;
 pub enum Scope {
     /// Everything, keys and accounts included.
     Admin,
-    /// Create, cancel and retry messages, sync templates; read what `read` reads.
+    /// Create, cancel and retry messages, sync templates, log people in, bind users,
+    /// report consents, sign pages; read what `read` reads.
     Send,
-    /// Read messages, templates and accounts, never secrets.
+    /// Read messages, templates, accounts, people, consents and callbacks, never
+    /// secrets.
     Read,
     /// Be handed an account's access token.
     Token,

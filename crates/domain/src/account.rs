@@ -35,8 +35,9 @@ impl AccountKind {
     #[must_use]
     pub fn sends(self, kind: Kind) -> bool {
         match kind {
-            Kind::Template => self == Self::OfficialAccount,
+            Kind::Template | Kind::Notification | Kind::OneTime => self == Self::OfficialAccount,
             Kind::Subscribe => self == Self::MiniProgram,
+            Kind::CustomerService => true,
         }
     }
 }
@@ -126,7 +127,52 @@ pub struct CallbackSettings {
     /// The Token of the push configuration: 3 to 32 letters and digits.
     pub token: AppSecret,
     /// EncodingAESKey: 43 letters and digits; absent in plaintext mode.
+    /// Without it only plaintext is taken; with it only what is ciphered
+    /// (compatible and safe mode).
     pub encoding_aes_key: Option<AppSecret>,
+    /// The pair before, still taken while WeChat changes over.
+    pub previous: Option<CallbackKeys>,
+}
+
+/// A former Token and EncodingAESKey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackKeys {
+    /// See [`CallbackSettings::token`].
+    pub token: AppSecret,
+    /// See [`CallbackSettings::encoding_aes_key`].
+    pub encoding_aes_key: Option<AppSecret>,
+}
+
+/// One of the owner's own programs that gets WeChat's callbacks as WeChat sent
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// `http` or `https`; WeChat's query is added.
+    pub url: String,
+    /// Whether its answer is given to WeChat. One at most.
+    #[serde(default)]
+    pub answers: bool,
+}
+
+/// What an account's owner decides about callbacks, people and pages. Nothing of it
+/// is secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccountOptions {
+    /// Who gets the raw callbacks.
+    pub backends: Vec<Backend>,
+    /// Asked for an answer to messages and events that no rule answers: it gets
+    /// JSON of ours and answers with one of [`crate::rule::Answer`].
+    pub reply_url: Option<String>,
+    /// Origins (`https://example.com`) whose pages may have a signature for the
+    /// JS-SDK.
+    pub js_origins: Vec<String>,
+    /// Addresses people's browsers may be sent on to: an origin allows every path
+    /// of it, a path everything that begins with it.
+    pub redirects: Vec<String>,
+    /// Whether template messages go out to people who stopped following, too.
+    pub send_to_unfollowed: bool,
 }
 
 /// Sends of one account that may be under way at once when nothing else is
@@ -159,6 +205,8 @@ pub struct AccountSettings {
     pub max_in_flight: u32,
     /// Whether it takes and sends nothing for the time being.
     pub disabled: bool,
+    /// Callbacks, people, pages.
+    pub options: AccountOptions,
 }
 
 /// An account as storage holds it.

@@ -7,8 +7,10 @@ use hongyan_wechat::MsgId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::grant::Withheld;
 use crate::ids::MessageId;
 use crate::message::{Message, State, Status};
+use crate::port::LedgerEntry;
 
 /// WeChat's refusal of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub enum Outcome {
     },
     /// The process that sent it ended before it could write down the answer.
     Interrupted,
+    /// WeChat was not asked: by what we know it would have refused.
+    Withheld(Withheld),
 }
 
 /// The short word of an [`Outcome`], as storage and API keep it.
@@ -60,6 +64,8 @@ pub enum OutcomeKind {
     Uncertain,
     /// See [`Outcome::Interrupted`].
     Interrupted,
+    /// See [`Outcome::Withheld`].
+    Withheld,
 }
 
 impl From<&Outcome> for OutcomeKind {
@@ -70,18 +76,20 @@ impl From<&Outcome> for OutcomeKind {
             Outcome::NotSent { .. } => Self::NotSent,
             Outcome::Uncertain { .. } => Self::Uncertain,
             Outcome::Interrupted => Self::Interrupted,
+            Outcome::Withheld(_) => Self::Withheld,
         }
     }
 }
 
 impl OutcomeKind {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Accepted,
         Self::Refused,
         Self::NotSent,
         Self::Uncertain,
         Self::Interrupted,
+        Self::Withheld,
     ];
 
     /// The name in API and metrics.
@@ -93,6 +101,7 @@ impl OutcomeKind {
             Self::NotSent => "not_sent",
             Self::Uncertain => "uncertain",
             Self::Interrupted => "interrupted",
+            Self::Withheld => "withheld",
         }
     }
 
@@ -105,6 +114,7 @@ impl OutcomeKind {
             Self::NotSent => 2,
             Self::Uncertain => 3,
             Self::Interrupted => 4,
+            Self::Withheld => 5,
         }
     }
 
@@ -157,6 +167,9 @@ impl Attempt {
             Outcome::Interrupted => {
                 attempt.errmsg =
                     Some("the gateway stopped before it could note the answer".to_owned());
+            }
+            Outcome::Withheld(reason) => {
+                attempt.errmsg = Some(reason.sentence().to_owned());
             }
         }
         attempt
@@ -247,6 +260,11 @@ pub struct Settlement {
     pub history: History,
     /// When this was decided.
     pub at: Timestamp,
+    /// What the send did to what it needed, where it needed something.
+    pub ledger: Option<LedgerEntry>,
+    /// Whether WeChat will tell what became of the message: it is then waited
+    /// for. Only looked at where the message is settled as accepted.
+    pub awaits_receipt: bool,
 }
 
 /// WeChat's later word on a delivery.

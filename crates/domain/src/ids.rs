@@ -81,6 +81,12 @@ timed_id!(
     "msg"
 );
 timed_id!(
+    /// A callback of WeChat's, kept.
+    CallbackId,
+    "evt"
+);
+
+timed_id!(
     /// An API key, by which callers of our API are known.
     KeyId,
     "key"

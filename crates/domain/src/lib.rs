@@ -10,15 +10,19 @@
 //!   is done.
 
 pub mod account;
+pub mod callback;
 pub mod clock;
+pub mod contact;
 pub mod delivery;
+pub mod grant;
 pub mod ids;
 pub mod key;
 pub mod message;
 pub mod port;
 pub mod retry;
+pub mod rule;
 pub mod spelling;
 pub mod template;
 pub mod trace;
 
-pub use ids::{AccountId, KeyId, MessageId, NodeId};
+pub use ids::{AccountId, CallbackId, KeyId, MessageId, NodeId};

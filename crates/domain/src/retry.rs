@@ -88,6 +88,7 @@ pub fn decide(
             state: State::Accepted,
             msgid: *msgid,
         },
+        Outcome::Withheld(_) => over(&history),
         Outcome::NotSent { .. } => again(message, &history, after(now, pause), gives_up),
         Outcome::Uncertain { .. } | Outcome::Interrupted => {
             history.first_uncertain_at.get_or_insert(began);

@@ -69,6 +69,7 @@ impl Engine {
             former.is_none_or(|former| !same_identity(&former.settings, &settings));
         if other_identity {
             self.credentials.forget(id);
+            self.js_tickets.forget(id);
             self.store.drop_credential(id).await?;
         }
         if account.state.parked.take().is_some() {
@@ -91,7 +92,7 @@ impl Engine {
         self.store.remove_account(id).await?;
         self.registry.remove(id);
         self.credentials.forget(id);
-        self.catalogue.forget(id);
+        self.forget_held(id);
         Ok(())
     }
 

@@ -70,10 +70,10 @@ impl Engine {
             let (changed, gone) = self.seen.replace(&revisions);
             for id in gone {
                 self.credentials.forget(id);
-                self.catalogue.forget(id);
+                self.forget_held(id);
             }
             for id in changed.into_iter().filter(|id| known.contains(id)) {
-                self.catalogue.forget(id);
+                self.forget_held(id);
                 self.dispatcher.wake_account(id);
             }
         }
@@ -89,6 +89,13 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Drops what is held of an account in memory, except its credential.
+    pub(crate) fn forget_held(&self, id: AccountId) {
+        self.catalogue.forget(id);
+        self.rule_book.forget(id);
+        self.js_tickets.forget(id);
     }
 
     /// Does what a hint of another node asks for.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hongyan_domain::account::{Account, AccountKind, Illness};
 use hongyan_domain::clock::after;
+use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::message::{Content, Kind, Message, OnUnknown, Priority, State};
 use hongyan_domain::port::{
@@ -14,11 +15,12 @@ use hongyan_domain::port::{
 use hongyan_domain::template::{Line, Overflow, Template, Violation, check, preview};
 use hongyan_domain::trace::TraceContext;
 use hongyan_domain::{KeyId, MessageId};
-use hongyan_wechat::{OpenId, TemplateId};
+use hongyan_wechat::{OpenId, TemplateId, UnionId};
 use jiff::Timestamp;
 
 use crate::Engine;
 use crate::metrics::Tally;
+use crate::people::LoginFailure;
 use crate::templates::WechatFailure;
 use crate::trace::Span;
 
@@ -36,13 +38,27 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many known templates a refusal names.
 const TEMPLATES_NAMED: usize = 10;
 
+/// Who is to get a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// A person at the message's account.
+    OpenId(OpenId),
+    /// A person over linked accounts: who they are at the message's account is
+    /// known from their contacts.
+    UnionId(UnionId),
+    /// A caller's user.
+    UserId(UserId),
+    /// Whoever this fresh `wx.login` code stands for (mini programs).
+    LoginCode(String),
+}
+
 /// A message as its caller wants it.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The name of the account that is to send it.
     pub account: String,
-    /// The recipient at that account.
-    pub to: OpenId,
+    /// The recipient.
+    pub to: To,
     /// What to say.
     pub content: Content,
     /// What to do with values that are too long.
@@ -70,7 +86,8 @@ pub struct Draft {
 pub struct Prepared {
     /// The message, with long values cut where that was asked for.
     pub message: Message,
-    template: Arc<Template>,
+    /// Of the kinds that fill one WeChat lists.
+    template: Option<Arc<Template>>,
     /// The span of the request it came with.
     request: Option<TraceContext>,
 }
@@ -79,7 +96,7 @@ impl Prepared {
     /// What the phone will show.
     #[must_use]
     pub fn preview(&self) -> Vec<Line> {
-        preview(&self.template, self.message.content.data())
+        lines(self.template.as_deref(), &self.message.content)
     }
 }
 
@@ -116,6 +133,15 @@ pub enum Rejection {
         /// Why WeChat could not be asked for the current list, if it could not.
         sync_failure: Option<Box<WechatFailure>>,
     },
+    /// The recipient is not known at the account.
+    UnknownPerson {
+        /// How they were named: `unionid` or `user_id`.
+        by: &'static str,
+        /// The account's name.
+        account: String,
+    },
+    /// The login code brought nobody.
+    Login(LoginFailure),
     /// The data or the times break rules: all of them.
     Invalid {
         /// The rules broken.
@@ -154,23 +180,34 @@ impl Engine {
     /// Why it cannot be taken.
     pub async fn prepare(&self, draft: Draft) -> Result<Prepared, Rejection> {
         let account = self.account_for(&draft)?;
-        let template = self
-            .template_for(&account, draft.content.template_id())
-            .await?;
-        let now = self.clock.now();
         let mut content = draft.content;
-        let mut violations = check(&template, content.data_mut(), draft.overflow);
+        let template = match content.template_id() {
+            Some(id) if content.kind().fills_listed_template() => {
+                Some(self.template_for(&account, id).await?)
+            }
+            _ => None,
+        };
+        let now = self.clock.now();
+        let mut violations = match (&template, content.data_mut()) {
+            (Some(template), Some(data)) => check(template, data, draft.overflow),
+            _ => Vec::new(),
+        };
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
-                preview: preview(&template, content.data()),
+                preview: lines(template.as_deref(), &content),
             });
         }
+        // Last, because a login code is used up by it.
+        let to = match draft.to {
+            To::OpenId(openid) => openid,
+            other => Box::pin(self.recipient(&account, other)).await?,
+        };
         let message = Message {
             id: MessageId::new(now, self.chance.ten_bytes()),
             account: account.id,
-            to: draft.to,
+            to,
             content,
             priority: draft.priority,
             on_unknown: draft.on_unknown,
@@ -186,6 +223,25 @@ impl Engine {
             message,
             template,
             request: draft.trace_context,
+        })
+    }
+
+    async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
+        let (by, found) = match to {
+            To::OpenId(openid) => return Ok(openid),
+            To::LoginCode(code) => {
+                let login = self.login(account, &code).await;
+                return login.map(|login| login.openid).map_err(Rejection::Login);
+            }
+            To::UnionId(unionid) => {
+                let found = self.openid_by_unionid(account.id, &unionid).await?;
+                ("unionid", found)
+            }
+            To::UserId(user) => ("user_id", self.openid_of_user(account.id, &user).await?),
+        };
+        found.ok_or_else(|| Rejection::UnknownPerson {
+            by,
+            account: account.name().to_string(),
         })
     }
 
@@ -390,6 +446,32 @@ impl Engine {
             return None;
         }
         self.illness(&account).map(WaitingReason::Unhealthy)
+    }
+}
+
+/// What the phone will show of a message.
+fn lines(template: Option<&Template>, content: &Content) -> Vec<Line> {
+    let unlabelled = |value: &str| Line {
+        label: String::new(),
+        value: value.to_owned(),
+    };
+    match (template, content) {
+        (Some(template), content) => content
+            .data()
+            .map(|data| preview(template, data))
+            .unwrap_or_default(),
+        (None, Content::OneTime(one_time)) => std::iter::once(unlabelled(&one_time.title))
+            .chain(one_time.data.values().map(|value| unlabelled(&value.value)))
+            .collect(),
+        (None, Content::CustomerService(said)) => said
+            .body
+            .get(said.msgtype())
+            .and_then(|inner| inner.get("content").or_else(|| inner.get("title")))
+            .and_then(serde_json::Value::as_str)
+            .map(unlabelled)
+            .into_iter()
+            .collect(),
+        (None, _) => Vec::new(),
     }
 }
 

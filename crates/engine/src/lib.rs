@@ -17,47 +17,65 @@ mod check;
 mod credentials;
 mod dispatch;
 mod follow;
+mod inbox;
 mod intake;
 mod keys;
 mod metrics;
+mod people;
+mod reach;
+mod receipts;
 mod registry;
 mod retention;
+mod rules;
 mod service;
 mod templates;
 pub mod trace;
 mod waiters;
+mod web;
 
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
-pub use intake::{Draft, Prepared, Rejection, WaitingReason};
+pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
+pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
 pub use metrics::EngineCollector;
+pub use people::{ContactCard, Login, LoginFailure};
+pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
+pub use rules::RulesRejection;
 pub use service::Running;
 pub use templates::{SyncReport, WechatFailure};
+pub use web::{
+    JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
+};
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hongyan_domain::NodeId;
 use hongyan_domain::clock::Clock;
 use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::AccessToken;
+use tokio::sync::{Mutex, Notify};
 
 use chance::Chance;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
+use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
+use people::STRIPES;
 use registry::Registry;
+use rules::RuleBook;
 use templates::Catalogue;
 use trace::{TraceSettings, Tracer};
 use waiters::Waiters;
+use web::{Arrivals, JsTickets};
 
 /// How the engine works.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +111,15 @@ pub struct Inner {
     seen: Seen,
     retention: RetentionSettings,
     stopping: AtomicBool,
+    rule_book: RuleBook,
+    flights: Flights,
+    courier: Courier,
+    early_receipts: Notify,
+    js_tickets: JsTickets,
+    arrivals: Arrivals,
+    public_url: OnceLock<String>,
+    /// Each keeps two who work on the same thing apart.
+    stripes: [Mutex<()>; STRIPES],
 }
 
 impl Deref for Engine {
@@ -150,6 +177,14 @@ impl Engine {
             seen,
             retention: settings.retention,
             stopping: AtomicBool::new(false),
+            rule_book: RuleBook::default(),
+            flights: Flights::default(),
+            courier: Courier::new(),
+            early_receipts: Notify::new(),
+            js_tickets: JsTickets::default(),
+            arrivals: Arrivals::default(),
+            public_url: OnceLock::new(),
+            stripes: std::array::from_fn(|_| Mutex::default()),
             registry,
             store,
             wechat,

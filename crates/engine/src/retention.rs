@@ -12,6 +12,8 @@ pub struct RetentionSettings {
     /// How long messages that are over are kept with their attempts; `None` =
     /// for ever.
     pub messages: Option<Duration>,
+    /// How long callbacks are kept; `None` = for ever.
+    pub callbacks: Option<Duration>,
 }
 
 /// Messages or answers removed in one step.
@@ -28,11 +30,20 @@ impl Engine {
             self.store.forget_old_responses(STEP)
         })
         .await;
-        let Some(kept_for) = self.retention.messages else {
+        let now = self.clock.now().as_millisecond();
+        let before = |kept_for: Duration| {
+            let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
+            from_millisecond(now.saturating_sub(kept_ms))
+        };
+        if let Some(before) = self.retention.callbacks.map(before) {
+            self.step_by_step("old callbacks", || {
+                self.store.forget_callbacks(before, STEP)
+            })
+            .await;
+        }
+        let Some(before) = self.retention.messages.map(before) else {
             return 0;
         };
-        let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
-        let before = from_millisecond(self.clock.now().as_millisecond().saturating_sub(kept_ms));
         self.step_by_step("old messages", || self.store.forget_finished(before, STEP))
             .await
     }

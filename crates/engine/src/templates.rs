@@ -240,7 +240,7 @@ impl Engine {
                     .call(Some(token), &api::template::ListTemplates)
                     .await?;
                 let listed = reply.template_list.into_iter();
-                Ok(listed
+                let mut all: Vec<_> = listed
                     .filter(|t| t.title != ONE_TIME_TITLE)
                     .map(|t| Template {
                         fields: fields_of(&t.content),
@@ -252,7 +252,9 @@ impl Engine {
                         subscription: None,
                         synced_at: now,
                     })
-                    .collect())
+                    .collect();
+                all.extend(self.list_notifications(account, token, now).await?);
+                Ok(all)
             }
             AccountKind::MiniProgram => {
                 let reply = self
@@ -262,14 +264,46 @@ impl Engine {
                 Ok(reply
                     .data
                     .into_iter()
-                    .map(|t| subscribe_template(t, now))
+                    .map(|t| subscribe_template(t, Kind::Subscribe, now))
                     .collect())
             }
         }
     }
+
+    /// The templates of an official account's subscription notices. Few accounts
+    /// have that ability; the others are refused, which is no failure.
+    async fn list_notifications(
+        &self,
+        account: &Account,
+        token: &hongyan_wechat::AccessToken,
+        now: Timestamp,
+    ) -> Result<Vec<Template>, CallError> {
+        let listed = self
+            .wechat
+            .call(Some(token), &api::subscribe::ListSubscribeTemplates)
+            .await;
+        match listed {
+            Ok(reply) => Ok(reply
+                .data
+                .into_iter()
+                .map(|t| subscribe_template(t, Kind::Notification, now))
+                .collect()),
+            Err(error)
+                if error.class() != ErrClass::StaleCredential && refusal(&error).is_some() =>
+            {
+                tracing::debug!(account = %account.name(), %error, "the account has no subscription notices");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
-fn subscribe_template(listed: api::subscribe::SubscribeTemplate, now: Timestamp) -> Template {
+fn subscribe_template(
+    listed: api::subscribe::SubscribeTemplate,
+    kind: Kind,
+    now: Timestamp,
+) -> Template {
     let mut fields = fields_of(&listed.content);
     for values in listed.enum_values {
         // The code carries the suffix of the form, the key of a message does not.
@@ -280,7 +314,7 @@ fn subscribe_template(listed: api::subscribe::SubscribeTemplate, now: Timestamp)
     }
     Template {
         id: listed.template_id,
-        kind: Kind::Subscribe,
+        kind,
         title: listed.title,
         content: listed.content,
         example: listed.example,

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::extract::Gateway;
 use crate::metrics::{Metrics, observe};
 use crate::problem::{Code, Problem};
-use crate::{docs, health, openapi};
+use crate::{callback, docs, h5, health, openapi};
 
 /// How the gateway answers.
 #[derive(Debug, Clone, Copy)]
@@ -26,16 +26,20 @@ pub struct GatewaySettings {
     pub longest_wait: Duration,
     /// Whether `/metrics` is among the other routes.
     pub metrics: bool,
+    /// Whether people's browsers reach us over https: cookies then never travel
+    /// otherwise.
+    pub secure_cookies: bool,
 }
 
 impl Default for GatewaySettings {
-    /// 1 MiB, 30 s, 60 s, with metrics.
+    /// 1 MiB, 30 s, 60 s, with metrics, cookies over http too.
     fn default() -> Self {
         Self {
             body_limit: 1024 * 1024,
             body_time: Duration::from_secs(30),
             longest_wait: Duration::from_secs(60),
             metrics: true,
+            secure_cookies: false,
         }
     }
 }
@@ -78,6 +82,8 @@ fn routes(engine: Engine, settings: GatewaySettings) -> Router {
         .route("/openapi.json", get(docs::openapi))
         .route("/docs/errors", get(docs::problems))
         .merge(docs::swagger())
+        .merge(callback::routes())
+        .merge(h5::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(no_such_route)

@@ -10,7 +10,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::extract::Gateway;
-use crate::v1::{accounts, errcodes, keys, messages, templates};
+use crate::v1::{
+    accounts, callbacks, contacts, errcodes, grants, keys, messages, reply_rules, templates, users,
+    web,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +29,8 @@ use crate::v1::{accounts, errcodes, keys, messages, templates};
         (name = "messages", description = "Send, search, take back"),
         (name = "accounts", description = "Official accounts and mini programs"),
         (name = "templates", description = "An account's templates as WeChat lists them"),
+        (name = "people", description = "Who they are, what they allowed, how to reach them"),
+        (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
@@ -52,6 +57,26 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(accounts::access_token::access_token))
         .routes(routes!(templates::list::list))
         .routes(routes!(templates::sync::sync))
+        .routes(routes!(contacts::list::list))
+        .routes(routes!(contacts::show::show, contacts::forget::forget))
+        .routes(routes!(web::login::login))
+        .routes(routes!(web::sign_page::sign_page))
+        .routes(routes!(web::oauth_ticket::oauth_ticket))
+        .routes(routes!(grants::list::list, grants::report::report))
+        .routes(routes!(grants::reach::reach))
+        .routes(routes!(users::list::list))
+        .routes(routes!(
+            users::show::show,
+            users::bind::bind,
+            users::remove::remove
+        ))
+        .routes(routes!(
+            reply_rules::show::show,
+            reply_rules::replace::replace
+        ))
+        .routes(routes!(callbacks::list::list))
+        .routes(routes!(callbacks::show::show))
+        .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
         .routes(routes!(errcodes::search::search))

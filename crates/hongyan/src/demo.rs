@@ -5,13 +5,19 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hongyan_api::Client;
-use hongyan_domain::account::{AccountKind, AccountSettings, DEFAULT_MAX_IN_FLIGHT, TokenMode};
+use hongyan_domain::account::{
+    Account, AccountKind, AccountOptions, AccountSettings, CallbackSettings, DEFAULT_MAX_IN_FLIGHT,
+    TokenMode,
+};
 use hongyan_domain::key::Scope;
+use hongyan_domain::rule::RuleSet;
 use hongyan_engine::Engine;
 use hongyan_sandbox::{
-    AccountView, MessageKind, NewAccount, NewTemplate, Sandbox, SandboxConfig, Subscription,
+    AccountPatch, AccountView, Callback, CallbackFormat, CallbackMode, MessageKind, NewAccount,
+    NewTemplate, Sandbox, SandboxConfig, Subscription,
 };
 use hongyan_wechat::AppSecret;
 use serde_json::{Value, json};
@@ -173,9 +179,10 @@ async fn seed(
 ) -> Result<String, Failure> {
     let mut accounts = Vec::new();
     for seed in [&OFFICIAL, &MINI] {
-        let account = account_at_sandbox(sandbox, seed)?;
-        let known = account_at_gateway(engine, seed, &account).await?;
-        engine.sync_templates(known).await?;
+        let account = account_at_sandbox(sandbox, seed, gateway_url)?;
+        let known = account_at_gateway(engine, seed, &account, sandbox_url).await?;
+        engine.sync_templates(known.id).await?;
+        welcome(engine, &known).await?;
         let templates: Vec<Value> = account
             .templates
             .iter()
@@ -211,7 +218,11 @@ async fn seed(
     Ok(introduction(&demo, &path))
 }
 
-fn account_at_sandbox(sandbox: &Sandbox, seed: &Seed) -> Result<AccountView, Failure> {
+fn account_at_sandbox(
+    sandbox: &Sandbox,
+    seed: &Seed,
+    gateway_url: &str,
+) -> Result<AccountView, Failure> {
     let find = || {
         sandbox
             .accounts()
@@ -242,14 +253,67 @@ fn account_at_sandbox(sandbox: &Sandbox, seed: &Seed) -> Result<AccountView, Fai
             sandbox.add_template(seed.appid, template)?;
         }
     }
+    let (token, encoding_aes_key) = callback_secrets(&account.secret);
+    let callback = Callback {
+        url: format!("{gateway_url}/callback/{}", seed.name),
+        token,
+        encoding_aes_key: Some(encoding_aes_key),
+        mode: CallbackMode::Safe,
+        format: match seed.kind {
+            AccountKind::OfficialAccount => CallbackFormat::Xml,
+            AccountKind::MiniProgram => CallbackFormat::Json,
+        },
+    };
+    sandbox.update_account(
+        seed.appid,
+        AccountPatch {
+            callback: Some(Some(callback)),
+            ..AccountPatch::default()
+        },
+    )?;
     find().ok_or_else(|| Failure::new("the sandbox lost the demo's account"))
+}
+
+/// Token and EncodingAESKey of the demo's accounts, made of their secrets so that
+/// both sides know them.
+fn callback_secrets(secret: &str) -> (String, String) {
+    let token = secret.chars().take(24).collect();
+    let key = secret.chars().cycle().take(43).collect();
+    (token, key)
+}
+
+/// Something to answer with, unless there are rules already.
+async fn welcome(engine: &Engine, account: &Account) -> Result<(), Failure> {
+    let rules = engine.rules(account).await?;
+    if account.settings.kind != AccountKind::OfficialAccount || *rules != RuleSet::default() {
+        return Ok(());
+    }
+    let rules: RuleSet = serde_json::from_value(json!({
+        "rules": [
+            {"name": "welcome", "when": {"event": "subscribe"},
+             "reply": {"type": "text", "content": "欢迎关注鸿雁演示号！回复“帮助”看看我能做什么。\nWelcome! Write \"help\" to see what I can do."}},
+            {"name": "help", "when": {"text": {"contains": ["帮助", "help"]}},
+             "reply": {"type": "text", "content": "这条回复来自演示账号的回复规则：hongyan rules show demo-oa\nThis answer comes from the account's reply rules."}},
+            {"name": "menu", "when": {"event": "CLICK"},
+             "reply": {"type": "text", "content": "您点击了菜单 {{key}}。\nYou tapped the menu item {{key}}."}},
+        ],
+        "default": {"type": "text", "content": "收到：{{text}}\nReceived: {{text}}"}
+    }))?;
+    match engine.replace_rules(account, rules).await {
+        Ok(_) => Ok(()),
+        Err(rejection) => Err(Failure::new(format!(
+            "the demo's reply rules were not taken: {rejection:?}"
+        ))),
+    }
 }
 
 async fn account_at_gateway(
     engine: &Engine,
     seed: &Seed,
     account: &AccountView,
-) -> Result<hongyan_domain::AccountId, Failure> {
+    sandbox_url: &str,
+) -> Result<Arc<Account>, Failure> {
+    let (token, encoding_aes_key) = callback_secrets(&account.secret);
     let settings = AccountSettings {
         name: seed.name.parse()?,
         kind: seed.kind,
@@ -257,19 +321,31 @@ async fn account_at_gateway(
         secret: AppSecret::new(&*account.secret),
         original_id: Some(account.original_id.parse()?),
         token_mode: TokenMode::Stable,
-        callback: None,
+        callback: Some(CallbackSettings {
+            token: AppSecret::new(token),
+            encoding_aes_key: Some(AppSecret::new(encoding_aes_key)),
+            previous: None,
+        }),
         rate_per_second: None,
         max_in_flight: DEFAULT_MAX_IN_FLIGHT,
         disabled: false,
+        options: AccountOptions {
+            redirects: vec![sandbox_url.to_owned()],
+            js_origins: vec![sandbox_url.to_owned()],
+            ..AccountOptions::default()
+        },
     };
     let known = match engine.account(seed.name) {
         None => engine.add_account(settings, None).await?,
-        Some(known) if known.settings.secret != settings.secret => {
+        // What was changed since at the demo is kept.
+        Some(known)
+            if known.settings.secret != settings.secret || known.settings.callback.is_none() =>
+        {
             engine.change_account(known.id, settings).await?
         }
         Some(known) => known,
     };
-    Ok(known.id)
+    Ok(known)
 }
 
 /// The people, who all follow the official account and have met the mini

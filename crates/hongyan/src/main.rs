@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod failure;
 mod logging;
+mod rules_file;
 mod telemetry;
 mod wiring;
 

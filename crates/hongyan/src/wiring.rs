@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hongyan_domain::account::AccountSettings;
+use hongyan_domain::account::{AccountKind, AccountSettings};
 use hongyan_domain::clock::{Clock, SystemClock};
 use hongyan_domain::port::{Store, StoreError};
+use hongyan_domain::rule::RuleSet;
 use hongyan_engine::chance::Chance;
 use hongyan_engine::trace::TraceSettings;
-use hongyan_engine::{CredentialSettings, Engine, EngineSettings};
+use hongyan_engine::{CredentialSettings, Engine, EngineSettings, RulesRejection};
 use hongyan_gateway::GatewaySettings;
 use hongyan_store::{OpenError, OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{Client, HyperTransport};
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Database, DatabaseUrl};
 use crate::failure::Failure;
+use crate::rules_file;
 use crate::telemetry::{self, Exporter};
 
 /// What a store is opened for.
@@ -153,6 +155,12 @@ pub(crate) async fn open_engine(
 async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failure> {
     for declared in &config.accounts {
         let settings = declared.settings();
+        let rules = declared
+            .reply_rules
+            .as_ref()
+            .map(|path| rules_of(&config.resolve(path), settings.kind))
+            .transpose()?;
+        let name = settings.name.clone();
         match engine.account(settings.name.as_str()) {
             None => match engine.add_account(settings.clone(), None).await {
                 Ok(_) => {}
@@ -169,8 +177,36 @@ async fn declare_accounts(config: &Config, engine: &Engine) -> Result<(), Failur
             }
             Some(known) => drop(engine.change_account(known.id, settings).await?),
         }
+        if let Some(rules) = rules {
+            declare_rules(engine, name.as_str(), rules).await?;
+        }
     }
     Ok(())
+}
+
+/// The reply rules of a file that the configuration names, if they can be used.
+fn rules_of(path: &Path, kind: AccountKind) -> Result<RuleSet, Failure> {
+    let rules = rules_file::read(path)?;
+    rules_file::check(path, &rules, kind)?;
+    Ok(rules)
+}
+
+/// Gives an account the rules of the configuration, where it has others.
+async fn declare_rules(engine: &Engine, name: &str, rules: RuleSet) -> Result<(), Failure> {
+    let Some(account) = engine.account(name) else {
+        return Ok(());
+    };
+    if *engine.rules(&account).await? == rules {
+        return Ok(());
+    }
+    match engine.replace_rules(&account, rules).await {
+        Ok(_) => Ok(()),
+        Err(RulesRejection::Store(error)) => Err(error.into()),
+        // Checked when they were read.
+        Err(RulesRejection::Invalid(_)) => Err(Failure::new(format!(
+            "the reply rules of account {name} cannot be used"
+        ))),
+    }
 }
 
 /// Whether an account with these settings is there by now.
@@ -235,15 +271,17 @@ impl Gateway {
         let store = opened.store;
         declare_accounts(config, &engine).await?;
         let url = format!("http://{}", reachable(address));
+        let public_url = config
+            .server
+            .public_url
+            .clone()
+            .unwrap_or_else(|| url.clone());
+        engine.set_public_url(&public_url);
         Ok(Self {
             listener,
             store,
             engine,
-            public_url: config
-                .server
-                .public_url
-                .clone()
-                .unwrap_or_else(|| url.clone()),
+            public_url,
             url,
             metrics: telemetry.metrics && metrics_listener.is_none(),
             metrics_listener,
@@ -261,6 +299,7 @@ impl Gateway {
         let running = self.engine.start();
         let settings = GatewaySettings {
             metrics: self.metrics,
+            secure_cookies: self.public_url.starts_with("https://"),
             ..GatewaySettings::default()
         };
         let routers = hongyan_gateway::routers(self.engine.clone(), settings);

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::model::{AccountKind, MessageKind};
-use crate::state::account::Settings;
+use crate::state::account::{Settings, TicketKind};
+use crate::state::logins::{Code, UserToken};
+use crate::state::talk::{Cause, Note};
 use crate::state::template::TemplateSource;
 use crate::state::token::TokenFamily;
 
 /// Version of the line format; a file of a newer one is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// One change, except a delivery, which is [`DeliveryLine`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -109,6 +111,47 @@ pub(crate) enum Event {
     },
     /// The account's bulk people in all.
     Bulk { appid: String, count: u32 },
+    /// A code was issued.
+    Code(Code),
+    /// A code was exchanged.
+    CodeUsed { code: String },
+    /// An authorisation led to tokens, or renewed them.
+    UserToken(UserToken),
+    /// A login made a session.
+    Session {
+        appid: String,
+        openid: String,
+        session_key: String,
+    },
+    /// A ticket was issued.
+    Ticket {
+        appid: String,
+        kind: TicketKind,
+        ticket: String,
+        expires_at: i64,
+    },
+    /// A window for customer-service messages was opened, or stands so.
+    Window {
+        appid: String,
+        openid: String,
+        cause: Cause,
+        at: i64,
+        left: u8,
+    },
+    /// Consent to one message under a scene.
+    Scene {
+        appid: String,
+        openid: String,
+        template_id: String,
+        scene: u32,
+        allowed: bool,
+    },
+    /// Something on the phone that no send put there.
+    Note {
+        appid: String,
+        openid: String,
+        note: Note,
+    },
 }
 
 /// A send that took effect. Read and written without [`Event`], because there
@@ -135,6 +178,11 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) url: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) miniprogram: Option<&'a RawValue>,
+    /// Scene and title of a one-time message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scene: Option<u32>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<Cow<'a, str>>,
     /// The person refuses messages: accepted, not shown.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) blocked: bool,

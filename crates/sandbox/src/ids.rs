@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// Source of every random-looking value. Seeded from the operating system, or
 /// from the configuration where a run must be repeatable. Not for real
@@ -95,6 +95,50 @@ impl Ids {
             60 + self.next() % 40,
             URL_SAFE_NO_PAD.encode(self.bytes::<102>())
         )
+    }
+
+    /// 1 to 10 digits, as the `nonce` of pushes.
+    pub(crate) fn nonce(&self) -> String {
+        (self.next() % 10_000_000_000).to_string()
+    }
+
+    /// 19 digits, as the `echostr` of an address check.
+    pub(crate) fn echo(&self) -> String {
+        (1_000_000_000_000_000_000 + self.next() % 8_000_000_000_000_000_000).to_string()
+    }
+
+    /// The random head of an encrypted push: 16 lower-case hex digits in every
+    /// capture.
+    pub(crate) fn random16(&self) -> [u8; 16] {
+        let mut head = [0; 16];
+        head.copy_from_slice(self.hex::<8>().as_bytes());
+        head
+    }
+
+    /// 32 characters, as codes of logins and authorisations.
+    pub(crate) fn code(&self) -> String {
+        format!("0{}", &URL_SAFE_NO_PAD.encode(self.bytes::<24>())[..31])
+    }
+
+    /// 24 characters of base64 over 16 bytes.
+    pub(crate) fn session_key(&self) -> String {
+        STANDARD.encode(self.bytes::<16>())
+    }
+
+    /// 86 characters of base64url.
+    pub(crate) fn ticket(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes::<64>())
+    }
+
+    /// 64 characters of base64url, as media ids and tickets of codes.
+    pub(crate) fn media_id(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes::<48>())
+    }
+
+    /// An even draw from 0 to 1.
+    pub(crate) fn chance(&self) -> f64 {
+        // 53 bits are what a float holds.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Our own id of a person.

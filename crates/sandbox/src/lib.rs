@@ -7,11 +7,13 @@
 //! log, and a page at `/` that shows what arrived on people's phones.
 //!
 //! It is written from the vendor's documentation alone and shares no code with
-//! any client, so that the two cannot agree on one mistake.
+//! any client, so that the two cannot agree on one mistake. What people do, and
+//! what became of sends, it pushes to the accounts' own servers.
 //!
-//! Invariants: nothing leaves the process (no pushes are sent in this version);
-//! with a data directory every change is written before it is answered; nothing
-//! here is a real secret.
+//! Invariants: nothing leaves the process but pushes to the callbacks that
+//! accounts name; with a data directory every change is written before it is
+//! answered, and only pushes under way are lost with the process; nothing here
+//! is a real secret.
 //!
 //! ```
 //! use hongyan_sandbox::{AccountKind, NewAccount, Sandbox, SandboxConfig};
@@ -25,6 +27,7 @@
 //! ```
 
 mod api;
+mod callback;
 mod clock;
 mod control;
 mod counters;
@@ -34,7 +37,9 @@ mod ids;
 mod journal;
 mod model;
 mod operate;
+mod outcome;
 mod page;
+mod phone;
 mod refusal;
 mod requests;
 mod rules;
@@ -43,9 +48,11 @@ mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use callback::Outbox;
 use clock::Clock;
 use counters::Counters;
 use faults::Faults;
@@ -60,14 +67,18 @@ pub use faults::{DropMoment, FaultEffect, FaultView, NewFault};
 pub use journal::OpenError;
 pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
-    CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, MembershipView,
-    MessageKind, NewAccount, NewTemplate, PersonView, Subscription, TemplateView,
+    CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
+    MessageKind, NewAccount, NewTemplate, PersonView, PopupScene, SceneView, Subscription,
+    TemplateView,
 };
 pub use operate::{
-    ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView, QuotaView, Since,
-    Stats,
+    CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,
+    QuotaView, Since, Stats,
 };
-pub use requests::RequestView;
+pub use outcome::{
+    ActionOutcome, CallbackOutcome, CallbackReply, ReceiptRules, ReceiptStatus, Shown,
+};
+pub use requests::{Direction, RequestView};
 
 /// How a sandbox is set up. The default lives in memory on real time.
 #[derive(Debug, Clone)]
@@ -84,6 +95,9 @@ pub struct SandboxConfig {
     /// The journal is written anew at opening when the lines a rewrite could
     /// shorten exceed so many bytes.
     pub rewrite_above: u64,
+    /// Real time a server has for the answer to one push; WeChat gives it five
+    /// seconds.
+    pub callback_timeout: Duration,
 }
 
 impl Default for SandboxConfig {
@@ -94,6 +108,7 @@ impl Default for SandboxConfig {
             public_url: None,
             seed: None,
             rewrite_above: 8 * 1024 * 1024,
+            callback_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -118,25 +133,27 @@ impl Sandbox {
         // Above 2^60 and thus above 2^53, where floats begin to lose digits;
         // later processes start higher than earlier ones got.
         let opened = u64::try_from(clock.now_ms()).unwrap_or(0) & 0xff_ffff_ffff;
-        let world = World {
+        let world = Arc::new_cyclic(|me| World {
+            me: me.clone(),
             faults: Faults::new(config.seed.unwrap_or_else(|| ids.next())),
             clock,
             ids,
             accounts: RwLock::default(),
             people: Mutex::default(),
             tokens: state::token::TokenStore::default(),
+            logins: Mutex::default(),
+            // 17 digits as in 2022, and thus above 2^53 as well.
+            outbox: Outbox::new(24_980_000_000_000_000 + opened * 8),
             ledger: Mutex::new(Ledger::new(Journal::in_memory())),
             requests: RequestLog::default(),
             counters: Counters::default(),
             control: Mutex::new(()),
             msgid_base: (1 << 60) + (opened << 20),
             config,
-        };
+        });
         if let Some(dir) = &world.config.data_dir {
             world.load(dir, world.config.rewrite_above)?;
         }
-        Ok(Self {
-            world: Arc::new(world),
-        })
+        Ok(Self { world })
     }
 }

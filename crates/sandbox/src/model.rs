@@ -3,6 +3,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::ReceiptRules;
+pub use crate::phone::{Action, Choices, Inbox, InboxItem, InboxKind, PopupScene};
+
 /// Which side of WeChat an account belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +28,8 @@ pub enum MessageKind {
     Notification,
     /// Official-account one-time subscription message.
     OneTime,
+    /// Customer-service message; it has no template.
+    CustomerService,
 }
 
 /// How long one consent lasts.
@@ -38,7 +43,7 @@ pub enum Subscription {
     LongTerm,
 }
 
-/// Where an account wants WeChat's pushes. Kept and shown; this version sends none.
+/// Where an account wants WeChat's pushes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Callback {
@@ -124,6 +129,10 @@ pub struct NewAccount {
     /// What a repeated `client_msg_id` gets.
     #[serde(default)]
     pub duplicate_answer: DuplicateAnswer,
+    /// Hosts (without a port) that pages may send browsers to and that may use
+    /// the JS-SDK; empty allows all.
+    #[serde(default)]
+    pub web_domains: Vec<String>,
 }
 
 impl NewAccount {
@@ -139,6 +148,7 @@ impl NewAccount {
             callback: None,
             reject_unicode_escapes: false,
             duplicate_answer: DuplicateAnswer::default(),
+            web_domains: Vec::new(),
         }
     }
 }
@@ -168,6 +178,9 @@ pub struct AccountPatch {
     /// See [`NewAccount::duplicate_answer`].
     #[serde(default)]
     pub duplicate_answer: Option<DuplicateAnswer>,
+    /// See [`NewAccount::web_domains`].
+    #[serde(default)]
+    pub web_domains: Option<Vec<String>>,
 }
 
 /// Tells an explicit `null` from an absent field.
@@ -195,12 +208,16 @@ pub struct AccountView {
     pub open_platform: Option<String>,
     /// Addresses that may fetch tokens.
     pub ip_allowlist: Vec<String>,
-    /// Where pushes would go.
+    /// Where pushes go.
     pub callback: Option<Callback>,
     /// See [`NewAccount::reject_unicode_escapes`].
     pub reject_unicode_escapes: bool,
     /// See [`NewAccount::duplicate_answer`].
     pub duplicate_answer: DuplicateAnswer,
+    /// See [`NewAccount::web_domains`].
+    pub web_domains: Vec<String>,
+    /// How receipts go out.
+    pub receipts: ReceiptRules,
     /// Templates that exist now.
     pub templates: Vec<TemplateView>,
     /// People who follow it.
@@ -294,6 +311,17 @@ pub struct MembershipView {
     pub blocked: bool,
     /// Consents by template.
     pub grants: Vec<GrantView>,
+    /// Consents to one-time messages by scene.
+    pub scenes: Vec<SceneView>,
+}
+
+/// Consent to one one-time message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SceneView {
+    /// The account's one-time template.
+    pub template_id: String,
+    /// Scene under which it was given, 0 to 10 000.
+    pub scene: u32,
 }
 
 /// One consent.
@@ -307,57 +335,6 @@ pub struct GrantView {
     pub count: u32,
     /// Open until refused (long-term).
     pub open: bool,
-}
-
-/// Answers of a subscription pop-up or setting by template id.
-pub type Choices = IndexMap<String, String>;
-
-/// What a person does on their phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Follows the official account.
-    Follow,
-    /// Stops following.
-    Unfollow,
-    /// Refuses messages while following: sends answer 0, the phone stays silent.
-    Block,
-    /// Allows messages again.
-    Unblock,
-    /// Answers the subscription pop-up; each `accept` of a one-time template
-    /// adds one message.
-    SubscribePopup(Choices),
-    /// Changes the setting later; `reject` ends the consent.
-    SubscribeSetting(Choices),
-}
-
-/// One card on a phone.
-#[derive(Debug, Clone, Serialize)]
-pub struct InboxItem {
-    /// Sending account.
-    pub appid: String,
-    /// Kind of message.
-    pub kind: MessageKind,
-    /// Its template.
-    pub template_id: String,
-    /// Heading of the card.
-    pub title: String,
-    /// The lines as the phone shows them.
-    pub lines: Vec<String>,
-    /// Web page or page of the mini program that a tap opens.
-    pub url: Option<String>,
-    /// Mini program that a tap opens.
-    pub miniprogram: Option<serde_json::Value>,
-    /// When it arrived, RFC 3339 in UTC.
-    pub at: String,
-    /// WeChat's id of it.
-    pub msgid: u64,
-}
-
-/// Cards of one phone, newest first.
-#[derive(Debug, Clone, Serialize)]
-pub struct Inbox {
-    /// The newest cards, at most as many as asked for.
-    pub items: Vec<InboxItem>,
 }
 
 /// People made in bulk.

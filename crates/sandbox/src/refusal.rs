@@ -49,10 +49,12 @@ impl Refusal {
         }
     }
 
-    /// The JSON body with the `rid` appended the way `cgi-bin` does.
-    pub(crate) fn body(&self, rid: &str) -> Vec<u8> {
+    /// The JSON body with the `rid` appended the way `cgi-bin` does, or with
+    /// the comma that `sns` puts before it.
+    pub(crate) fn body(&self, rid: &str, comma: bool) -> Vec<u8> {
         let mut body = format!("{{\"errcode\":{},\"errmsg\":", self.code).into_bytes();
-        let text = format!("{} rid: {rid}", self.text);
+        let comma = if comma { "," } else { "" };
+        let text = format!("{}{comma} rid: {rid}", self.text);
         // A string always serialises, and a Vec always takes it.
         let _ = serde_json::to_writer(&mut body, &text);
         body.push(b'}');
@@ -79,15 +81,26 @@ catalogue! {
     INVALID_CREDENTIAL = 40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r";
     INVALID_GRANT_TYPE = 40002, "invalid grant_type";
     INVALID_OPENID = 40003, "invalid openid";
+    INVALID_MEDIA = 40007, "invalid media_id";
+    INVALID_MESSAGE_TYPE = 40008, "invalid message type";
     INVALID_APPID = 40013, "invalid appid";
     INVALID_TOKEN = 40014, "invalid access_token";
+    INVALID_CODE = 40029, "invalid code";
+    INVALID_REFRESH_TOKEN = 40030, "invalid refresh_token";
     INVALID_TEMPLATE = 40037, "invalid template_id";
     INVALID_URL_SIZE = 40039, "invalid url size";
+    INVALID_TITLE_SIZE = 40062, "invalid title size";
     INVALID_URL = 40066, "invalid url";
     INVALID_ARGS = 40097, "invalid args";
     INVALID_INDUSTRY = 40102, "invalid industry id";
     INVALID_SECRET = 40125, "invalid appsecret";
+    CODE_USED = 40163, "code been used";
     IP_NOT_ALLOWED = 40164, "invalid ip, not in whitelist";
+    INVALID_ACCOUNT_TYPE = 40200, "invalid account type";
+    CHECK_NO_URL = 40201, "invalid url";
+    CHECK_ACTION = 40202, "invalid action";
+    CHECK_OPERATOR = 40203, "invalid check_operator";
+    CODE_BLOCKED = 40226, "code blocked";
     DUPLICATE = 40241, "The message is duplicate in 60 seconds";
     SECRET_FROZEN = 40243, "appsecret is frozen";
     INVALID_KEYWORDS = 40246, "invalid keyword_name_list";
@@ -96,9 +109,14 @@ catalogue! {
     BAD_REQUEST = 40400, "HTTP Bad Request";
     TOKEN_MISSING = 41001, "access_token missing";
     APPID_MISSING = 41002, "appid missing";
+    REFRESH_TOKEN_MISSING = 41003, "refresh_token missing";
     SECRET_MISSING = 41004, "appsecret missing";
+    CODE_MISSING = 41008, "missing code";
+    OPENID_MISSING = 41009, "missing openid";
     INVALID_PAGE = 41030, "invalid page";
     TOKEN_EXPIRED = 42001, "access_token expired";
+    REFRESH_TOKEN_EXPIRED = 42002, "refresh_token expired";
+    CODE_EXPIRED = 42003, "code expired";
     REQUIRE_GET = 43001, "require GET method";
     REQUIRE_POST = 43002, "require POST method";
     REQUIRE_SUBSCRIBE = 43004, "require subscribe";
@@ -110,10 +128,18 @@ catalogue! {
     TEMPLATE_RESTRICTED = 43116, "template is restricted";
     TOO_FREQUENT = 43117, "Sending messages to this openid too frequently,please try later";
     EMPTY_BODY = 44002, "empty post data";
+    EMPTY_NEWS = 44003, "empty news data";
+    EMPTY_CONTENT = 44004, "empty content";
     TOO_LARGE = 45002, "content size out of limit";
+    TOO_MANY_ARTICLES = 45008, "article size out of limit";
     DAILY_QUOTA = 45009, "reach max api daily quota limit";
     MINUTE_QUOTA = 45011, "api minute-quota reach limit, must slower, retry next minute";
+    OUT_OF_TIME = 45015, "response out of time limit or subscription is canceled";
     TOO_MANY_TEMPLATES = 45026, "template num exceeds limit";
+    OUT_OF_COUNT = 45047, "out of response count limit";
+    INVALID_COMMAND = 45072, "invalid command";
+    NOT_LIVELY = 45080, "need sending message to user, or recving message from user in the last 30 seconds before typing";
+    TYPING_ALREADY = 45081, "you are already typing";
     RETIRED_FORM_MESSAGE = 45103, "This API has been unsupported";
     RETIRED_UNIFORM = 45109, "This API has been unsupported. For more details, please view https://developers.weixin.qq.com/community/develop/doc/000ae8d6348af08e7030bc2546bc01?blockType=1";
     SENSITIVE = 45168, "hit sensitive words";
@@ -121,6 +147,7 @@ catalogue! {
     UNICODE_ESCAPES = 47002, "data format error, do NOT use json unicode encode (\\uxxxx\\uxxxx), please use utf8 encoded text!";
     ARGUMENT_INVALID = 47003, "argument invalid!";
     UNAUTHORIZED = 48001, "api unauthorized";
+    USER_BLOCKS = 48002, "user block receive message";
     API_FORBIDDEN = 48004, "api forbidden for irregularities, view detail on mp.weixin.qq.com";
     CLEAR_QUOTA_USED_UP = 48006, "forbid to clear quota because of reaching the limit";
     USER_LIMITED = 50002, "user limited";
@@ -132,6 +159,8 @@ catalogue! {
     RID_TOO_OLD = 76004, "rid time is error";
     CGI_PATH_UNKNOWN = 76021, "cgi_path not found, please check";
     CGI_PATH_FORBIDDEN = 76022, "could not use this cgi_path，no permission";
+    INVALID_SIG_METHOD = 87008, "invalid sig_method";
+    INVALID_SIGNATURE = 87009, "invalid signature";
     IP_UNCONFIRMED = 89503, "api unauthorized, this ip is waiting for the confirmation of the administrator";
     NEWTMPL_BAD_INPUT = 200002, "入参错误";
     NEWTMPL_FULL = 200012, "私有模板数已达上限";
@@ -153,8 +182,13 @@ mod tests {
     fn the_body_is_json_with_the_rid_behind_one_blank() {
         let refusal = INVALID_OPENID.with_text("a \"quote\"");
         assert_eq!(
-            String::from_utf8(refusal.body("1-2-3")).unwrap(),
+            String::from_utf8(refusal.body("1-2-3", false)).unwrap(),
             r#"{"errcode":40003,"errmsg":"a \"quote\" rid: 1-2-3"}"#
+        );
+        let sns = String::from_utf8(INVALID_CODE.body("1-2-3", true)).unwrap();
+        assert_eq!(
+            sns,
+            r#"{"errcode":40029,"errmsg":"invalid code, rid: 1-2-3"}"#
         );
     }
 

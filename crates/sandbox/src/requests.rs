@@ -35,6 +35,30 @@ pub(crate) struct Finished<'a> {
     pub(crate) peer: IpAddr,
     /// Position of the calling account, where a token told it.
     pub(crate) account: Option<u32>,
+    /// Where a push went; `None` for calls that came in.
+    pub(crate) target: Option<&'a str>,
+}
+
+/// Which way a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// A call of one of WeChat's paths.
+    In,
+    /// A push to an account's own server.
+    Out,
+}
+
+impl std::str::FromStr for Direction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "in" => Ok(Self::In),
+            "out" => Ok(Self::Out),
+            _ => Err("direction must be in or out".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +71,7 @@ struct Entry {
     elapsed_us: u64,
     peer: IpAddr,
     account: Option<u32>,
+    target: Option<Box<str>>,
     /// Path, query, body and answer one behind the other.
     bytes: Vec<u8>,
     ends: [usize; 3],
@@ -55,7 +80,9 @@ struct Entry {
 /// One call as `GET /sandbox/v1/requests` shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestView {
-    /// When it came, RFC 3339 in UTC.
+    /// Which way it went.
+    pub direction: Direction,
+    /// When it came or, of a push, was answered; RFC 3339 in UTC.
     pub at: String,
     /// HTTP method.
     pub method: String,
@@ -75,6 +102,12 @@ pub struct RequestView {
     pub elapsed_ms: f64,
     /// Address of the caller.
     pub client_ip: IpAddr,
+    /// Of a push: the server it went to, such as `http://127.0.0.1:8600`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Of a push: what came back, or why nothing did; cut at 4096 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// What `openapi/rid/get` tells about a call.
@@ -117,17 +150,24 @@ impl RequestLog {
             elapsed_us: call.elapsed_us,
             peer: call.peer,
             account: call.account,
+            target: call.target.map(Into::into),
             bytes,
             ends,
         });
     }
 
-    /// The last calls, newest first, of one path or of all.
-    pub(crate) fn list(&self, path: Option<&str>, limit: usize) -> Vec<RequestView> {
+    /// The last calls, newest first, of one path and direction or of all.
+    pub(crate) fn list(
+        &self,
+        path: Option<&str>,
+        direction: Option<Direction>,
+        limit: usize,
+    ) -> Vec<RequestView> {
         let ring = self.0.lock();
         ring.iter()
             .rev()
             .filter(|entry| path.is_none_or(|path| entry.part(0) == path.as_bytes()))
+            .filter(|entry| direction.is_none_or(|wanted| entry.direction() == wanted))
             .take(limit)
             .map(Entry::view)
             .collect()
@@ -163,8 +203,17 @@ impl Entry {
         String::from_utf8_lossy(self.part(index)).into_owned()
     }
 
+    fn direction(&self) -> Direction {
+        if self.target.is_some() {
+            Direction::Out
+        } else {
+            Direction::In
+        }
+    }
+
     fn view(&self) -> RequestView {
         RequestView {
+            direction: self.direction(),
             at: rfc3339(self.at),
             method: self.method.to_string(),
             path: self.text(0),
@@ -175,11 +224,21 @@ impl Entry {
             rid: self.rid.as_deref().map(str::to_owned),
             elapsed_ms: self.elapsed_us as f64 / 1000.0,
             client_ip: self.peer,
+            target: self.target.as_deref().map(str::to_owned),
+            answer: self.target.as_ref().map(|_| mask_body(&self.text(3))),
         }
     }
 }
 
-const SECRETS: [&str; 3] = ["access_token", "secret", "appsecret"];
+const SECRETS: [&str; 7] = [
+    "access_token",
+    "secret",
+    "appsecret",
+    "refresh_token",
+    "js_code",
+    "code",
+    "session_key",
+];
 
 /// The first six characters tell values apart and give nothing away.
 fn mask(value: &str) -> String {
@@ -253,6 +312,7 @@ mod tests {
             elapsed_us: 1500,
             peer: IpAddr::from([127, 0, 0, 1]),
             account: Some(0),
+            target: None,
         }
     }
 
@@ -264,12 +324,12 @@ mod tests {
         }
         log.push(&call("/new", Some("r-1")));
         assert_eq!(log.0.lock().len(), CAPACITY);
-        let all = log.list(None, 2);
+        let all = log.list(None, None, 2);
         assert_eq!(
             [all[0].path.as_str(), all[1].path.as_str()],
             ["/new", "/old"]
         );
-        assert_eq!(log.list(Some("/new"), 9).len(), 1);
+        assert_eq!(log.list(Some("/new"), None, 9).len(), 1);
         assert!(
             log.trace("r-1")
                 .unwrap()
@@ -280,10 +340,25 @@ mod tests {
     }
 
     #[test]
+    fn pushes_are_told_from_calls() {
+        let log = RequestLog::default();
+        log.push(&call("/a", None));
+        log.push(&Finished {
+            target: Some("http://h:1"),
+            ..call("/cb", None)
+        });
+        let out = log.list(None, Some(Direction::Out), 9);
+        assert_eq!(out.len(), 1);
+        assert_eq!(out[0].target.as_deref(), Some("http://h:1"));
+        assert_eq!(out[0].answer.as_deref(), Some("{}"));
+        assert_eq!(log.list(None, Some(Direction::In), 9)[0].answer, None);
+    }
+
+    #[test]
     fn secrets_are_masked() {
         let log = RequestLog::default();
         log.push(&call("/a", None));
-        let seen = &log.list(None, 1)[0];
+        let seen = &log.list(None, None, 1)[0];
         assert_eq!(seen.query, "access_token=60_abc***&x=1");
         assert_eq!(seen.body, r#"{"appid":"wx1","secret": "012345***"}"#);
         assert_eq!(

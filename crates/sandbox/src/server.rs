@@ -55,6 +55,7 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         listener.local_addr()?;
+        self.world.start_pushing(tokio::runtime::Handle::current());
         let graceful = GracefulShutdown::new();
         let router = self.router();
         let mut shutdown = pin!(shutdown);
@@ -112,9 +113,10 @@ impl Sandbox {
     }
 }
 
-/// Whether a path is WeChat's and not our own.
+/// Whether a path is one of WeChat's API and neither our own nor one of
+/// WeChat's pages.
 fn is_wechat(path: &str) -> bool {
-    path != "/" && !path.starts_with("/sandbox/")
+    path != "/" && !path.starts_with("/sandbox/") && !page::is_page(path)
 }
 
 async fn wechat(State(sandbox): State<Sandbox>, request: Request) -> Response {

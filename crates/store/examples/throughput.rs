@@ -1,8 +1,9 @@
 //! How fast the store takes messages in and hands them out, on this machine.
 //!
-//! `cargo run --profile quick -p hongyan-store --example throughput -- [where] [old messages]`,
+//! `cargo run --profile quick -p hongyan-store --example throughput -- [where] [what]`,
 //! where = a directory for an SQLite file, or the `postgres://` URL of an empty
-//! database.
+//! database; what = how many old messages are to be there, or `callbacks` to
+//! measure nothing but the intake of callbacks.
 #![expect(
     clippy::print_stdout,
     reason = "a program that reports on standard output"
@@ -13,14 +14,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hongyan_domain::account::{AccountKind, AccountSettings, TokenMode};
+use hongyan_domain::account::{AccountKind, AccountOptions, AccountSettings, TokenMode};
+use hongyan_domain::callback::{Callback, Effect, Mode};
 use hongyan_domain::clock::{Clock, SystemClock};
+use hongyan_domain::contact::Sighting;
 use hongyan_domain::delivery::{Attempt, Decision, History, Outcome, Settlement};
+use hongyan_domain::grant::WindowCause;
 use hongyan_domain::message::{
     Content, Message, OnUnknown, Priority, State, TemplateContent, Value,
 };
 use hongyan_domain::port::{MessageFilter, NewBatch, Page, Store};
-use hongyan_domain::{AccountId, MessageId};
+use hongyan_domain::{AccountId, CallbackId, MessageId};
 use hongyan_store::{OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{AppSecret, MsgId};
 
@@ -35,7 +39,11 @@ async fn main() {
     let place = arguments
         .next()
         .unwrap_or_else(|| std::env::temp_dir().to_str().unwrap().to_owned());
-    let old: usize = arguments.next().map_or(0, |text| text.parse().unwrap());
+    let what = arguments.next();
+    let only_callbacks = what.as_deref() == Some("callbacks");
+    let old: usize = what
+        .filter(|_| !only_callbacks)
+        .map_or(0, |text| text.parse().unwrap());
     let mut file = None;
     let store: Arc<dyn Store> = if place.starts_with("postgres") {
         let options = PostgresOptions::new(place, Seal::new(&[1; 32]));
@@ -53,6 +61,14 @@ async fn main() {
     };
     let account = store.add_account(&settings(), None).await.unwrap().id;
 
+    if only_callbacks {
+        let begin = Begin::now();
+        callbacks(&store, account).await;
+        report("callbacks, 64 at a time", SINGLES, &begin);
+        println!("{} MiB on disk", mebibytes());
+        store.shutdown().await;
+        return;
+    }
     for _ in 0..old.div_ceil(100_000) {
         batches(&store, account, 100_000).await;
         drain(&store, account, 2).await;
@@ -94,6 +110,10 @@ async fn main() {
     let begin = Begin::now();
     let settled = drain(&store, account, 4).await;
     report("claim + settle, 500 each, 4 at a time", settled, &begin);
+
+    let begin = Begin::now();
+    callbacks(&store, account).await;
+    report("callbacks, 64 at a time", SINGLES, &begin);
 
     let begin = Instant::now();
     let unknown = MessageFilter {
@@ -214,6 +234,57 @@ async fn batches(store: &Arc<dyn Store>, account: AccountId, count: usize) {
     callers.join_all().await;
 }
 
+/// Text messages of a thousand people: each is kept, its sender noted, a
+/// customer-service window opened.
+async fn callbacks(store: &Arc<dyn Store>, account: AccountId) {
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..CALLERS {
+        let store = Arc::clone(store);
+        callers.spawn(async move {
+            for n in 0..SINGLES / CALLERS {
+                let callback = callback(account, caller * SINGLES + n);
+                let openid = callback.openid.clone().unwrap();
+                let effects = [
+                    Effect::Seen(Sighting::of(openid.clone(), callback.created_at)),
+                    Effect::Opened {
+                        openid,
+                        cause: WindowCause::Message,
+                        at: callback.created_at,
+                    },
+                ];
+                store.receive(&callback, &effects, &[]).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+}
+
+fn callback(account: AccountId, number: usize) -> Callback {
+    let now = SystemClock.now();
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).unwrap();
+    Callback {
+        id: CallbackId::new(now, random),
+        account,
+        received_at: now,
+        dedupe_key: format!("oP4uB6jKx0QmTzR3yVdWc9LnEaSs-{number}"),
+        openid: Some(format!("oPerson-{}", number % 1000).parse().unwrap()),
+        msg_type: "text".to_owned(),
+        event: None,
+        event_key: None,
+        created_at: now,
+        mode: Mode::Safe,
+        query: "signature=0123456789012345678901234567890123456789&timestamp=1800000000&nonce=1\
+                &encrypt_type=aes&msg_signature=0123456789012345678901234567890123456789"
+            .to_owned(),
+        content_type: Some("text/xml".to_owned()),
+        body: vec![b'x'; 700].into(),
+        text: "<xml></xml>".repeat(30),
+        reply: None,
+        repeats: 0,
+    }
+}
+
 async fn drain(store: &Arc<dyn Store>, account: AccountId, workers: usize) -> usize {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..workers {
@@ -246,6 +317,8 @@ async fn drain(store: &Arc<dyn Store>, account: AccountId, workers: usize) -> us
                         },
                         history: History::default(),
                         at: now,
+                        ledger: None,
+                        awaits_receipt: false,
                     })
                     .collect();
                 store.settle(settlements).await.unwrap();
@@ -267,6 +340,7 @@ fn settings() -> AccountSettings {
         rate_per_second: None,
         max_in_flight: 10_000,
         disabled: false,
+        options: AccountOptions::default(),
     }
 }
 

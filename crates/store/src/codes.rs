@@ -2,7 +2,10 @@
 //! used again for something else.
 
 use hongyan_domain::account::{AccountKind, TokenMode};
+use hongyan_domain::callback::Mode;
+use hongyan_domain::contact::Follow;
 use hongyan_domain::delivery::OutcomeKind;
+use hongyan_domain::grant::WindowCause;
 use hongyan_domain::message::{Kind, OnUnknown, Priority, State};
 use hongyan_domain::template::Subscription;
 
@@ -20,6 +23,9 @@ pub(crate) fn kind_code(kind: Kind) -> i16 {
     match kind {
         Kind::Template => 1,
         Kind::Subscribe => 2,
+        Kind::Notification => 3,
+        Kind::OneTime => 4,
+        Kind::CustomerService => 5,
     }
 }
 
@@ -76,6 +82,47 @@ pub(crate) fn on_unknown(code: impl Into<i64>) -> Read<OnUnknown> {
     read(all, on_unknown_code, code, "choice for unknown outcomes")
 }
 
+pub(crate) fn mode_code(mode: Mode) -> i16 {
+    match mode {
+        Mode::Plain => 0,
+        Mode::Compatible => 1,
+        Mode::Safe => 2,
+    }
+}
+
+pub(crate) fn mode(code: impl Into<i64>) -> Read<Mode> {
+    let all = [Mode::Plain, Mode::Compatible, Mode::Safe];
+    read(all, mode_code, code, "mode of callbacks")
+}
+
+pub(crate) fn follow(code: impl Into<i64>) -> Read<Follow> {
+    read(
+        Follow::ALL,
+        |one| one.code().into(),
+        code,
+        "state of following",
+    )
+}
+
+pub(crate) fn window_cause(code: impl Into<i64>) -> Read<WindowCause> {
+    read(
+        WindowCause::ALL,
+        |cause| cause.code().into(),
+        code,
+        "cause of a window",
+    )
+}
+
+/// A scene as its column holds it: -1 where there is none, so that it can be part
+/// of a key.
+pub(crate) fn scene_code(scene: Option<u16>) -> i32 {
+    scene.map_or(-1, i32::from)
+}
+
+pub(crate) fn scene(code: impl Into<i64>) -> Option<u16> {
+    u16::try_from(code.into()).ok()
+}
+
 pub(crate) fn priority(band: impl Into<i64>) -> Read<Priority> {
     read(
         Priority::ALL,
@@ -127,6 +174,18 @@ mod tests {
         assert_eq!(token_mode(2), Ok(TokenMode::Classic));
         assert_eq!(subscription(3), Ok(Subscription::LongTerm));
         assert_eq!(on_unknown(1), Ok(OnUnknown::Resend));
+        for one in [Mode::Plain, Mode::Compatible, Mode::Safe] {
+            assert_eq!(mode(mode_code(one)), Ok(one));
+        }
+        for one in Follow::ALL {
+            assert_eq!(follow(one.code()), Ok(one));
+        }
+        for one in WindowCause::ALL {
+            assert_eq!(window_cause(one.code()), Ok(one));
+        }
+        for one in [None, Some(0), Some(10_000)] {
+            assert_eq!(scene(scene_code(one)), one);
+        }
         assert!(kind(0).is_err() && state(-1).is_err() && outcome_kind(99).is_err());
     }
 }

@@ -5,17 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hongyan_domain::account::{CallbackKeys, CallbackSettings};
+use hongyan_domain::contact::Sighting;
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::message::State;
-use hongyan_domain::port::{AccountStore, KeyStore, MessageStore, NewBatch, Store, StoreError};
+use hongyan_domain::port::{
+    AccountStore, KeyStore, MessageStore, NewBatch, PeopleStore, Store, StoreError, WebStore,
+};
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_store::{OpenError, OpenOptions, Seal, SqliteStore};
-use hongyan_wechat::AppSecret;
+use hongyan_wechat::{AppSecret, JsTicket, SessionKey};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::sqlite::{open, options};
-use crate::suite::Kit;
+use crate::suite::{FILLED, Kit};
 
 fn place() -> (TempDir, PathBuf, Kit) {
     let directory = tempfile::tempdir().unwrap();
@@ -260,7 +264,23 @@ async fn secrets_do_not_lie_open() {
     let mut settings = kit.settings("oa");
     settings.secret = AppSecret::new("a-secret-that-is-easy-to-find");
     let kept = kit.idempotency(kit.key_id(), "k", "an-answer-that-is-easy-to-find");
-    store.add_account(&settings, Some(&kept)).await.unwrap();
+    settings.callback = Some(CallbackSettings {
+        token: AppSecret::new("token-that-is-easy-to-find"),
+        encoding_aes_key: None,
+        previous: Some(CallbackKeys {
+            token: AppSecret::new("former-that-is-easy-to-find"),
+            encoding_aes_key: None,
+        }),
+    });
+    let account = store.add_account(&settings, Some(&kept)).await.unwrap();
+    let sighting = Sighting::of(kit.openid("oPerson"), kit.now());
+    let key = SessionKey::new("key-that-is-easy-to-find");
+    store.saw(account.id, &sighting, Some(&key)).await.unwrap();
+    let ticket = JsTicket::new("ticket-that-is-easy-to-find");
+    store
+        .keep_js_ticket(account.id, &ticket, kit.now())
+        .await
+        .unwrap();
     drop(store);
     for file in fs::read_dir(directory.path()).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
@@ -339,4 +359,72 @@ fn the_store_can_be_shared() {
     fn shared(_: &(impl Store + Send + Sync + 'static)) {}
     let (_directory, path, kit) = place();
     shared(&open(&path, kit.clock.clone()).unwrap());
+}
+
+/// A file as the version before made it, with an account in it.
+#[tokio::test]
+async fn a_file_of_the_version_before_is_brought_up_to_date() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let open_message = kit.queue(&store, account).await;
+    store.shutdown().await;
+    drop(store);
+    let db = Connection::open(&path).unwrap();
+    for table in [
+        "contact",
+        "app_user_openid",
+        "app_user",
+        "consent",
+        "hold",
+        "service_window",
+        "callback",
+        "awaited",
+        "early_receipt",
+        "forward",
+        "reply_rules",
+        "walk",
+        "ticket",
+        "login",
+        "js_ticket",
+    ] {
+        db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    db.execute_batch(
+        "ALTER TABLE account DROP COLUMN options; \
+         ALTER TABLE account DROP COLUMN callback_previous",
+    )
+    .unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
+    db.close().unwrap();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let accounts = store.accounts().await.unwrap();
+    assert_eq!(accounts[0].settings, kit.settings("oa"));
+    let claimed = kit.claim_one(&store, account).await;
+    assert_eq!(claimed.message.id, open_message);
+    kit.told(&store, account, &[]).await;
+}
+
+/// What an account had beside its messages goes, too.
+#[tokio::test]
+async fn people_and_callbacks_of_a_removed_account_are_cleared_away() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let (gone, stays) = (
+        kit.account(&store, "gone").await,
+        kit.account(&store, "stays").await,
+    );
+    for account in [gone, stays] {
+        kit.fill(&store, account).await;
+    }
+    store.remove_account(gone).await.unwrap();
+    for _ in 0..1000 {
+        if count(&path, "removed_account") == 0 {
+            break;
+        }
+        store.ping().await.unwrap();
+    }
+    for table in FILLED {
+        assert_eq!(count(&path, table), 1, "{table}");
+    }
 }

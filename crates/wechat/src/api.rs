@@ -6,7 +6,12 @@
 pub mod callback_check;
 pub mod ip;
 pub mod keywords;
+pub mod message;
 pub mod openapi;
+pub mod sns;
 pub mod subscribe;
 pub mod template;
+pub mod ticket;
 pub mod token;
+pub mod user;
+pub mod wxa;

@@ -45,6 +45,11 @@ where
     deserializer.deserialize_any(Number(PhantomData))
 }
 
+/// Reads a yes or no that WeChat writes as 1 or 0.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    number::<i64, D>(deserializer).map(|number| number != 0)
+}
+
 /// Reads text, also where WeChat sends a number in its place.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
@@ -92,17 +97,22 @@ mod tests {
         label: String,
         #[serde(default, deserialize_with = "if_readable")]
         extra: Option<u64>,
+        #[serde(default, deserialize_with = "flag")]
+        is_set: bool,
     }
 
     #[test]
     fn both_forms_mean_the_same() {
-        let plain: Sample = serde_json::from_str(r#"{"count":-7,"label":616,"extra":1}"#).unwrap();
+        let plain: Sample =
+            serde_json::from_str(r#"{"count":-7,"label":616,"extra":1,"is_set":1}"#).unwrap();
         let quoted: Sample =
-            serde_json::from_str(r#"{"count":"-7","label":"616","extra":{}}"#).unwrap();
+            serde_json::from_str(r#"{"count":"-7","label":"616","extra":{},"is_set":"0"}"#)
+                .unwrap();
         assert_eq!(
             (plain.count, plain.label.as_str(), plain.extra),
             (-7, "616", Some(1))
         );
+        assert!(plain.is_set && !quoted.is_set);
         assert_eq!(
             (quoted.count, quoted.label.as_str(), quoted.extra),
             (-7, "616", None)

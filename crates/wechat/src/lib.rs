@@ -5,6 +5,10 @@
 //! whether WeChat refused, whether the request never left, or whether nobody knows. [`ErrCode`] explains
 //! WeChat's numbers from a compiled table.
 //!
+//! The other direction is [`callback`]: what WeChat sends to us, and what may be answered. [`web`] builds
+//! the addresses to which people's browsers are sent, [`jssdk`] signs pages for WeChat's script, and
+//! [`session`] computes what a mini program's session key is good for.
+//!
 //! # Invariants
 //! - The client never repeats a request and never sleeps: only its caller knows whether a repeat is safe.
 //! - [`CallError::NotSent`] is said only where the request cannot have reached WeChat. Every doubt is
@@ -19,15 +23,19 @@
 pub mod api;
 mod base;
 mod call;
+pub mod callback;
 mod client;
 mod errcode;
 mod error;
 mod ids;
+pub mod jssdk;
 mod lenient;
 mod redact;
 mod reply;
 mod secret;
+pub mod session;
 mod transport;
+pub mod web;
 
 #[cfg(test)]
 mod fixture;
@@ -38,7 +46,7 @@ pub use client::Client;
 pub use errcode::{ErrClass, ErrCode, ErrInfo, Retry};
 pub use error::{ApiError, CallError};
 pub use ids::{AppId, IdError, MsgId, OpenId, OriginalId, TemplateId, UnionId};
-pub use secret::{AccessToken, AppSecret};
+pub use secret::{AccessToken, AppSecret, JsTicket, RefreshToken, SessionKey, UserAccessToken};
 #[cfg(feature = "hyper")]
 pub use transport::hyper::{HyperSettings, HyperTransport};
 pub use transport::{Transport, TransportError};

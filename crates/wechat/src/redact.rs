@@ -4,7 +4,7 @@
 const EXCERPT_BYTES: usize = 512;
 
 /// Names whose values are secret, in query strings and in JSON.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "access_token",
     "secret",
     "appsecret",
@@ -13,6 +13,8 @@ const NAMES: [&str; 8] = [
     "session_key",
     "ticket",
     "js_code",
+    "code",
+    "signature",
 ];
 
 /// The text with every value of a secret name replaced, in `name=value` and in `"name":"value"`, also
@@ -119,6 +121,18 @@ mod tests {
             (
                 r#"{"b":"{\"secret\":\"hush\",\"n\":1}"}"#,
                 r#"{"b":"{\"secret\":\"[redacted]\",\"n\":1}"}"#,
+            ),
+            (
+                "/sns/oauth2/access_token?code=0a1b&grant_type=x",
+                "/sns/oauth2/access_token?code=[redacted]&grant_type=x",
+            ),
+            (
+                "/wxa/checksession?openid=o1&signature=89d5",
+                "/wxa/checksession?openid=o1&signature=[redacted]",
+            ),
+            (
+                r#"{"errcode":40029,"code":5}"#,
+                r#"{"errcode":40029,"code":5}"#,
             ),
             ("access_token missing", "access_token missing"),
             ("the secret is wrong", "the secret is wrong"),

@@ -58,6 +58,22 @@ secret! {
     /// An access token, the credential of nearly every call. WeChat asks for room for 512 characters.
     AccessToken
 }
+secret! {
+    /// The key that WeChat shares with us about one person's login to a mini program. Never for the client.
+    SessionKey
+}
+secret! {
+    /// The access token of one person's web login, for the person's own data only.
+    UserAccessToken
+}
+secret! {
+    /// What renews a [`UserAccessToken`] for thirty days.
+    RefreshToken
+}
+secret! {
+    /// The ticket that signs pages for the JS-SDK.
+    JsTicket
+}
 
 #[cfg(test)]
 mod tests {

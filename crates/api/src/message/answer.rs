@@ -36,6 +36,37 @@ pub enum Outcome {
     Uncertain,
     /// The gateway stopped before it could note the answer.
     Interrupted,
+    /// WeChat was not asked: by what is known of the person it would have refused.
+    Withheld,
+}
+
+/// Why the person cannot be sent this, by what is known of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WithheldReason {
+    /// Every one-time consent is used up, or held by another message.
+    NoConsentLeft,
+    /// The person refused.
+    Refused,
+    /// WeChat blocks the template.
+    Banned,
+    /// The person does not follow the official account.
+    NotFollowing,
+    /// No customer-service window is open.
+    WindowClosed,
+    /// The window is open, its messages are used up.
+    WindowUsedUp,
+}
+
+/// Why the person cannot be sent this, in a word and in sentences.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Withheld {
+    /// In one word.
+    pub reason: WithheldReason,
+    /// What it means and what to do, in English.
+    pub message: String,
+    /// The same in Chinese.
+    pub message_zh: String,
 }
 
 /// One call to WeChat.
@@ -55,6 +86,9 @@ pub struct Attempt {
     pub elapsed_ms: u32,
     /// What the code means.
     pub diagnosis: Option<Diagnosis>,
+    /// Why WeChat was not asked, where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
 }
 
 /// WeChat's later word on a message.
@@ -107,9 +141,11 @@ pub struct Message {
     pub to: Recipient,
     /// Where it stands.
     pub status: Status,
-    /// The template.
-    pub template_id: String,
+    /// The template; left out where the kind has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<String>,
     /// The slots as they are sent, cut where `overflow` asked for it.
+    #[serde(default)]
     #[schema(value_type = std::collections::HashMap<String, StyledValue>)]
     pub data: IndexMap<String, StyledValue>,
     /// Web page opened on tap.
@@ -127,6 +163,16 @@ pub struct Message {
     /// In which language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<Language>,
+    /// The scene of a one-time subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<u32>,
+    /// The heading of a one-time subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The body of a customer-service message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub content: Option<serde_json::Map<String, serde_json::Value>>,
     /// WeChat's number for it, in decimal digits: 64 bits do not fit a JSON
     /// number everywhere.
     #[schema(example = "3725684012345678912")]

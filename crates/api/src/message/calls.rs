@@ -82,6 +82,10 @@ pub struct MessageFilter {
     /// Only messages whose last attempt ended in this code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errcode: Option<i64>,
+    /// Only messages that WeChat accepted so many minutes ago or earlier and said
+    /// nothing about since, of the kinds that have a receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_receipt_after_minutes: Option<u32>,
     /// Made at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_after: Option<Timestamp>,

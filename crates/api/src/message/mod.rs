@@ -5,7 +5,9 @@ mod calls;
 mod request;
 mod words;
 
-pub use answer::{Accepted, Attempt, Message, Outcome, Receipt, Waiting, WaitingFor};
+pub use answer::{
+    Accepted, Attempt, Message, Outcome, Receipt, Waiting, WaitingFor, Withheld, WithheldReason,
+};
 pub use calls::{BatchResult, BatchResults, MessageBatch, MessageFilter, PreviewLine, Validation};
 pub use request::{Data, MiniProgramLink, NewMessage, Recipient, SlotValue, StyledValue};
 pub use words::{Kind, Language, MiniProgramState, OnUnknown, Overflow, Priority, Status};

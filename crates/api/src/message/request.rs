@@ -19,13 +19,14 @@ pub struct Recipient {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "oP4uB6jKx0QmTzR3yVdWc9LnEaSs")]
     pub openid: Option<String>,
-    /// The person over linked accounts. Refused in this version.
+    /// The person over linked accounts: reached where the sending account knows
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
-    /// The caller's own id of the person. Refused in this version.
+    /// The caller's own id of the person, bound with `PUT /v1/users/{id}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// A fresh `wx.login` code; mini programs. Refused in this version.
+    /// A fresh `wx.login` code of the sending mini program; it is used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_code: Option<String>,
 }
@@ -126,30 +127,33 @@ pub struct NewMessage {
     pub kind: Kind,
     /// Who is told.
     pub to: Recipient,
-    /// The template to fill. Needed for `template` and `subscribe`.
+    /// The template to fill. Needed for every kind but `customer_service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
-    /// The template's slots. Numbers are written in quotes, as WeChat wants them.
+    /// The template's slots; `one_time` has the one slot `content` (at most 200
+    /// characters). Numbers are written in quotes, as WeChat wants them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         value_type = Option<std::collections::HashMap<String, SlotValue>>,
         example = json!({"thing1": "Parcel", "time2": {"value": "2026-11-20 10:00", "color": "#173177"}})
     )]
     pub data: Option<Data>,
-    /// `template`: web page opened on tap; http or https, at most 2,048 bytes.
+    /// `template`, `one_time`: web page opened on tap; http or https, at most 2,048
+    /// bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// `template`: mini program opened on tap; wins over `url`.
+    /// `template`, `notification`, `one_time`: mini program opened on tap; wins over
+    /// a web page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub miniprogram: Option<MiniProgramLink>,
-    /// `subscribe`: page opened on tap, with its query; without it the card is
-    /// not clickable.
+    /// `subscribe`: page of the mini program opened on tap, with its query; without
+    /// it the card is not clickable. `notification`: web page opened on tap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// `subscribe`: which version of the mini program the card opens.
+    /// `subscribe`, `notification`: which version of the mini program the card opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub miniprogram_state: Option<MiniProgramState>,
-    /// `subscribe`: in which language.
+    /// `subscribe`, `notification`: in which language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<Language>,
     /// Not before this.
@@ -175,22 +179,24 @@ pub struct NewMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
+    /// `one_time`: the scene the person consented under, 0 to 10000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1000)]
+    pub scene: Option<u32>,
+    /// `one_time`: the heading, at most 15 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// `customer_service`: WeChat's own body from `msgtype` on, without `touser`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        value_type = Option<Object>,
+        example = json!({"msgtype": "text", "text": {"content": "On its way"}})
+    )]
+    pub content: Option<serde_json::Map<String, serde_json::Value>>,
     /// Known, and refused in this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     pub fallback: Option<serde_json::Value>,
-    /// Known, and refused in this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(ignore)]
-    pub scene: Option<serde_json::Value>,
-    /// Known, and refused in this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(ignore)]
-    pub title: Option<serde_json::Value>,
-    /// Known, and refused in this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(ignore)]
-    pub content: Option<serde_json::Value>,
 }
 
 impl NewMessage {
@@ -221,10 +227,26 @@ impl NewMessage {
             on_unknown: None,
             reference: None,
             metadata: None,
-            fallback: None,
             scene: None,
             title: None,
             content: None,
+            fallback: None,
+        }
+    }
+
+    /// A customer-service message: `content` is WeChat's own body from `msgtype`
+    /// on.
+    #[must_use]
+    pub fn customer_service(
+        account: impl Into<String>,
+        to: Recipient,
+        content: serde_json::Map<String, serde_json::Value>,
+    ) -> Self {
+        Self {
+            template_id: None,
+            data: None,
+            content: Some(content),
+            ..Self::new(account, Kind::CustomerService, to, "", Data::new())
         }
     }
 }

@@ -13,11 +13,11 @@ pub enum Kind {
     Template,
     /// Mini program: subscribe message (订阅消息).
     Subscribe,
-    /// Official account: subscription notice (订阅通知). Refused in this version.
+    /// Official account: subscription notice (订阅通知).
     Notification,
-    /// Official account: one-time subscription (一次性订阅). Refused in this version.
+    /// Official account: one-time subscription (一次性订阅).
     OneTime,
-    /// Customer-service message (客服消息). Refused in this version.
+    /// Customer-service message (客服消息), of either kind of account.
     CustomerService,
 }
 

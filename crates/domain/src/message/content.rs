@@ -75,6 +75,64 @@ pub struct SubscribeContent {
     pub lang: Option<Language>,
 }
 
+/// A subscription notice of an official account (订阅通知).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationContent {
+    /// The template (priTmplId).
+    pub template_id: TemplateId,
+    /// Its slots.
+    pub data: Data,
+    /// Web page opened on tap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Mini program opened on tap; wins over `page`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniprogram: Option<MiniProgramLink>,
+    /// Which version of the mini program the card opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniprogram_state: Option<MiniProgramState>,
+    /// In which language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<Language>,
+}
+
+/// A one-time subscription message (通过 API 推送订阅模板消息).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTimeContent {
+    /// The account's one template of this kind.
+    pub template_id: TemplateId,
+    /// The scene the person consented under, 0 to 10000.
+    pub scene: u16,
+    /// Heading, at most 15 characters.
+    pub title: String,
+    /// The one slot `content`: at most 200 characters, with a colour if wished.
+    pub data: Data,
+    /// Web page opened on tap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Mini program opened on tap; wins over `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniprogram: Option<MiniProgramLink>,
+}
+
+/// A customer-service message (客服消息).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerServiceContent {
+    /// WeChat's own body from `msgtype` on, without `touser`.
+    pub body: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CustomerServiceContent {
+    /// WeChat's `msgtype`; empty where there is none.
+    #[must_use]
+    pub fn msgtype(&self) -> &str {
+        self.body
+            .get("msgtype")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -83,6 +141,12 @@ pub enum Content {
     Template(TemplateContent),
     /// See [`SubscribeContent`].
     Subscribe(SubscribeContent),
+    /// See [`NotificationContent`].
+    Notification(NotificationContent),
+    /// See [`OneTimeContent`].
+    OneTime(OneTimeContent),
+    /// See [`CustomerServiceContent`].
+    CustomerService(CustomerServiceContent),
 }
 
 impl Content {
@@ -92,32 +156,56 @@ impl Content {
         match self {
             Self::Template(_) => Kind::Template,
             Self::Subscribe(_) => Kind::Subscribe,
+            Self::Notification(_) => Kind::Notification,
+            Self::OneTime(_) => Kind::OneTime,
+            Self::CustomerService(_) => Kind::CustomerService,
         }
     }
 
-    /// The template it fills.
+    /// The template it fills, if it fills one.
     #[must_use]
-    pub fn template_id(&self) -> &TemplateId {
+    pub fn template_id(&self) -> Option<&TemplateId> {
         match self {
-            Self::Template(c) => &c.template_id,
-            Self::Subscribe(c) => &c.template_id,
+            Self::Template(c) => Some(&c.template_id),
+            Self::Subscribe(c) => Some(&c.template_id),
+            Self::Notification(c) => Some(&c.template_id),
+            Self::OneTime(c) => Some(&c.template_id),
+            Self::CustomerService(_) => None,
         }
     }
 
-    /// The slots' values.
+    /// The slots' values, where there are slots.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> Option<&Data> {
         match self {
-            Self::Template(c) => &c.data,
-            Self::Subscribe(c) => &c.data,
+            Self::Template(c) => Some(&c.data),
+            Self::Subscribe(c) => Some(&c.data),
+            Self::Notification(c) => Some(&c.data),
+            Self::OneTime(c) => Some(&c.data),
+            Self::CustomerService(_) => None,
         }
     }
 
     /// The slots' values, to be changed before the message is accepted.
-    pub fn data_mut(&mut self) -> &mut Data {
+    pub fn data_mut(&mut self) -> Option<&mut Data> {
         match self {
-            Self::Template(c) => &mut c.data,
-            Self::Subscribe(c) => &mut c.data,
+            Self::Template(c) => Some(&mut c.data),
+            Self::Subscribe(c) => Some(&mut c.data),
+            Self::Notification(c) => Some(&mut c.data),
+            Self::OneTime(c) => Some(&mut c.data),
+            Self::CustomerService(_) => None,
+        }
+    }
+
+    /// The scene of a one-time subscription.
+    #[must_use]
+    pub fn scene(&self) -> Option<u16> {
+        match self {
+            Self::OneTime(c) => Some(c.scene),
+            Self::Template(_)
+            | Self::Subscribe(_)
+            | Self::Notification(_)
+            | Self::CustomerService(_) => None,
         }
     }
 }

@@ -4,8 +4,8 @@ mod content;
 mod state;
 
 pub use content::{
-    Content, Data, Language, MiniProgramLink, MiniProgramState, SubscribeContent, TemplateContent,
-    Value,
+    Content, CustomerServiceContent, Data, Language, MiniProgramLink, MiniProgramState,
+    NotificationContent, OneTimeContent, SubscribeContent, TemplateContent, Value,
 };
 pub use state::{State, Status};
 
@@ -26,11 +26,23 @@ pub enum Kind {
     Template,
     /// Mini program, `message/subscribe/send` (订阅消息).
     Subscribe,
+    /// Official account, `message/subscribe/bizsend` (订阅通知).
+    Notification,
+    /// Official account, `message/template/subscribe` (一次性订阅消息).
+    OneTime,
+    /// Either, `message/custom/send` (客服消息).
+    CustomerService,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Template, Self::Subscribe];
+    pub const ALL: [Self; 5] = [
+        Self::Template,
+        Self::Subscribe,
+        Self::Notification,
+        Self::OneTime,
+        Self::CustomerService,
+    ];
 
     /// The kind's name in API, CLI and storage.
     #[must_use]
@@ -38,7 +50,24 @@ impl Kind {
         match self {
             Self::Template => "template",
             Self::Subscribe => "subscribe",
+            Self::Notification => "notification",
+            Self::OneTime => "one_time",
+            Self::CustomerService => "customer_service",
         }
+    }
+
+    /// Whether messages fill one of the templates WeChat lists for the account.
+    /// The one template of `one_time` is in no list, `customer_service` has none.
+    #[must_use]
+    pub fn fills_listed_template(self) -> bool {
+        matches!(self, Self::Template | Self::Subscribe | Self::Notification)
+    }
+
+    /// Whether WeChat tells later what became of an accepted message
+    /// (`TEMPLATESENDJOBFINISH`, `subscribe_msg_sent_event`).
+    #[must_use]
+    pub fn has_receipt(self) -> bool {
+        self.fills_listed_template()
     }
 
     /// Whether WeChat drops a repeat that carries the same `client_msg_id`
@@ -47,7 +76,7 @@ impl Kind {
     pub fn is_deduplicated(self) -> bool {
         match self {
             Self::Template => true,
-            Self::Subscribe => false,
+            Self::Subscribe | Self::Notification | Self::OneTime | Self::CustomerService => false,
         }
     }
 }

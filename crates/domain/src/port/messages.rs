@@ -69,6 +69,9 @@ pub struct MessageFilter {
     pub openid: Option<OpenId>,
     /// Only this reference.
     pub reference: Option<String>,
+    /// Only messages that WeChat accepted before this time and said nothing about
+    /// since. Goes with [`Status::Accepted`] or no status.
+    pub no_receipt_since: Option<Timestamp>,
     /// Only messages whose last attempt ended in this code.
     pub errcode: Option<i64>,
     /// Made at this time or later.

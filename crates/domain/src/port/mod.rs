@@ -16,25 +16,45 @@ use crate::ids::AccountId;
 
 mod accounts;
 mod credentials;
+mod inbox;
 mod keys;
+mod ledger;
 mod messages;
+mod people;
 mod queue;
+mod rules;
 mod templates;
+mod web;
 
 pub use accounts::{AccountStore, Revision};
 pub use credentials::{CredentialLease, CredentialStore, RefreshCount, StoredCredential};
+pub use inbox::{EARLY_RECEIPT_LIFE, InboxStore};
 pub use keys::KeyStore;
+pub use ledger::{Ask, LedgerEntry, LedgerStore, Need};
 pub use messages::{
     Accepted, Cancellation, IDEMPOTENCY_LIFE, Idempotency, MessageFilter, MessageStore, NewBatch,
     Page, Requeue, StoredResponse,
 };
+pub use people::{Binding, ContactFilter, PeopleStore};
 pub use queue::{Batch, QueueDepth, QueueStore, Settled};
+pub use rules::RuleStore;
 pub use templates::TemplateStore;
+pub use web::{EarlierLogin, TicketHolder, Walk, WebStore};
 
 /// All of storage.
 #[async_trait]
 pub trait Store:
-    AccountStore + CredentialStore + KeyStore + MessageStore + QueueStore + TemplateStore
+    AccountStore
+    + CredentialStore
+    + InboxStore
+    + KeyStore
+    + LedgerStore
+    + MessageStore
+    + PeopleStore
+    + QueueStore
+    + RuleStore
+    + TemplateStore
+    + WebStore
 {
     /// Whether work can be written down at this moment; cheap enough to be asked
     /// every second.

@@ -155,7 +155,7 @@ impl FieldKind {
                     "one currency sign and at most 12 digits, decimals allowed, may end in 元",
                     "1 个币种符号加最多 12 位数字，可带小数，结尾可带“元”",
                 ),
-                Kind::Subscribe => (
+                Kind::Subscribe | Kind::Notification | Kind::OneTime | Kind::CustomerService => (
                     "one currency sign and at most 10 digits, decimals allowed, may end in 元",
                     "1 个币种符号加最多 10 位数字，可带小数，结尾可带“元”",
                 ),
@@ -306,7 +306,7 @@ fn is_decimal(text: &str) -> bool {
 fn amount(value: &str, kind: Kind) -> Result<(), Rule> {
     let most = match kind {
         Kind::Template => 12,
-        Kind::Subscribe => 10,
+        Kind::Subscribe | Kind::Notification | Kind::OneTime | Kind::CustomerService => 10,
     };
     let mut rest = value;
     if let Some(first) = rest.chars().next()

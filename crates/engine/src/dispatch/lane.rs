@@ -160,7 +160,7 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use hongyan_domain::account::{AccountKind, TokenMode};
+    use hongyan_domain::account::{AccountKind, AccountOptions, TokenMode};
     use hongyan_wechat::AppSecret;
 
     use super::*;
@@ -177,6 +177,7 @@ mod tests {
             rate_per_second,
             max_in_flight,
             disabled: false,
+            options: AccountOptions::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod hands;
 mod lane;
+mod ledger;
 mod sender;
 mod settler;
 
@@ -18,6 +19,7 @@ use hongyan_domain::AccountId;
 use hongyan_domain::account::Account;
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Claimed, Settlement};
+use hongyan_domain::grant::Hold;
 use hongyan_domain::retry::RetryPolicy;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
@@ -62,10 +64,13 @@ impl Default for DispatchSettings {
 /// claims: a claim of many costs hardly more than a claim of one.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// What was claimed for an account, with the ledger's word on each.
+type Taken = (Arc<Account>, Arc<Lane>, Vec<(Claimed, Hold)>);
+
 /// What one look at all lanes brought.
 #[derive(Default)]
 struct Round {
-    taken: Vec<(Arc<Account>, Arc<Lane>, Vec<Claimed>)>,
+    taken: Vec<Taken>,
     /// Whether storage was asked at all.
     looked: bool,
     /// Whether some lane has more than could be claimed.
@@ -190,8 +195,18 @@ impl Engine {
                     lane.look_again_at(next.min(after(now, settings.poll_interval)));
                     look_again_at = look_again_at.min(next);
                     if !batch.claimed.is_empty() {
-                        lane.take(batch.claimed.len());
-                        round.taken.push((account, lane, batch.claimed));
+                        match self.clear(&account, &batch.claimed).await {
+                            Ok(holds) => {
+                                lane.take(batch.claimed.len());
+                                let taken = batch.claimed.into_iter().zip(holds).collect();
+                                round.taken.push((account, lane, taken));
+                            }
+                            Err(error) => {
+                                tracing::error!(account = %account.name(), %error, "the ledger could not be asked");
+                                self.give_back_all(&batch.claimed).await;
+                                lane.look_again_at(after(now, settings.poll_interval));
+                            }
+                        }
                     }
                 }
                 Err(error) => {
@@ -225,11 +240,12 @@ impl Engine {
                 ))
             };
             for (account, lane, claimed) in round.taken {
-                for item in claimed {
+                for (item, hold) in claimed {
                     tokio::spawn(self.clone().send_and_report(
                         Arc::clone(&account),
                         Arc::clone(&lane),
                         item,
+                        hold,
                         outcomes.clone(),
                     ));
                 }
@@ -268,10 +284,11 @@ impl Engine {
         account: Arc<Account>,
         lane: Arc<Lane>,
         claimed: Claimed,
+        hold: Hold,
         outcomes: mpsc::Sender<Settlement>,
     ) {
         let permit = self.permit(&account, lane);
-        let settlement = self.handle(&account, claimed).await;
+        let settlement = self.handle(&account, claimed, hold).await;
         drop(permit);
         if let Some(settlement) = settlement
             && outcomes.send(settlement).await.is_err()
@@ -281,7 +298,7 @@ impl Engine {
     }
 
     /// Delivers a claimed message, unless that is being done here already.
-    async fn handle(&self, account: &Account, claimed: Claimed) -> Option<Settlement> {
+    async fn handle(&self, account: &Account, claimed: Claimed, hold: Hold) -> Option<Settlement> {
         let (id, lease_token) = (claimed.message.id, claimed.lease.token);
         let hands = &self.dispatcher.hands;
         if !hands.take(id, lease_token) {
@@ -289,7 +306,7 @@ impl Engine {
             return None;
         }
         let due_at = claimed.message.first_due_at();
-        let settlement = self.deliver(account, claimed).await;
+        let settlement = self.deliver(account, claimed, hold).await;
         match &settlement {
             Some(made) => self.metrics.of(account.id).note_settlement(due_at, made),
             None => drop(hands.let_go(id, lease_token)),
@@ -322,11 +339,11 @@ impl Engine {
             }
             let mut tasks = tokio::task::JoinSet::new();
             for (account, lane, claimed) in round.taken {
-                for item in claimed {
+                for (item, hold) in claimed {
                     let (engine, account) = (self.clone(), Arc::clone(&account));
                     let permit = self.permit(&account, Arc::clone(&lane));
                     tasks.spawn(async move {
-                        let settlement = engine.handle(&account, item).await;
+                        let settlement = engine.handle(&account, item, hold).await;
                         drop(permit);
                         settlement
                     });

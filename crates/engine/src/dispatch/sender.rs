@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use hongyan_domain::account::{Account, Parked};
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Attempt, Claimed, Decision, Outcome, Settlement};
+use hongyan_domain::grant::Hold;
 use hongyan_domain::retry::{RATE_LIMIT_REST, before_sending, decide};
 use hongyan_wechat::ErrClass;
 
 use crate::Engine;
 use crate::calls;
 use crate::credentials::CredentialError;
+use crate::dispatch::ledger;
 
 /// How long a message rests whose account has no token at the moment.
 const REST: Duration = Duration::from_secs(1);
@@ -18,7 +20,12 @@ const REST: Duration = Duration::from_secs(1);
 impl Engine {
     /// Sends a claimed message, once, or twice where the token turned out to be
     /// stale and a strictly newer one was had. `None` = it was given back.
-    pub(super) async fn deliver(&self, account: &Account, claimed: Claimed) -> Option<Settlement> {
+    pub(super) async fn deliver(
+        &self,
+        account: &Account,
+        claimed: Claimed,
+        hold: Hold,
+    ) -> Option<Settlement> {
         let Claimed {
             message,
             lease,
@@ -36,16 +43,31 @@ impl Engine {
             metrics.note_interruption();
         }
         let (decision, history) = before_sending(&message, history, interrupted_at, now);
-        let settlement = |attempts, decision, history, at| Settlement {
+        let awaits_receipt = message.kind().has_receipt() && account.settings.callback.is_some();
+        let settlement = |attempts, outcome: Option<&Outcome>, decision, history, at| Settlement {
             message: message.id,
             lease_token: lease.token,
             attempts,
+            ledger: ledger::entry(&message, hold, outcome, &decision),
             decision,
             history,
             at,
+            awaits_receipt,
         };
         if let Some(decision) = decision {
-            return Some(settlement(attempts, decision, history, now));
+            return Some(settlement(attempts, None, decision, history, now));
+        }
+        if let Hold::Withheld(reason) = hold {
+            let outcome = Outcome::Withheld(reason);
+            tracing::info!(
+                account = %account.name(), message_id = %message.id, reason = reason.as_str(),
+                "message withheld: WeChat would refuse it"
+            );
+            metrics.note_withheld();
+            attempts.push(Attempt::new(now, &outcome, Duration::ZERO));
+            let policy = &settings.retry;
+            let (decision, history) = decide(&message, history, &outcome, now, now, policy, 0.0);
+            return Some(settlement(attempts, Some(&outcome), decision, history, now));
         }
         // Nearly always at hand. What is rare lies in boxes: the future of a send
         // is moved about, and thousands of them exist at a time.
@@ -59,7 +81,8 @@ impl Engine {
                 // The former claim's doubt must not be forgotten with the lease.
                 if interrupted_at.is_some() {
                     let at = after(self.clock.now(), REST);
-                    return Some(settlement(attempts, Decision::RetryAt { at }, history, now));
+                    let decision = Decision::RetryAt { at };
+                    return Some(settlement(attempts, None, decision, history, now));
                 }
                 Box::pin(self.give_back(account, message.id, lease.token, &error)).await;
                 return None;
@@ -71,7 +94,7 @@ impl Engine {
             // Whoever claims after us must not overlap with our call.
             if after(began, settings.request_timeout) >= lease.until {
                 let decision = Decision::RetryAt { at: began };
-                return Some(settlement(attempts, decision, history, began));
+                return Some(settlement(attempts, None, decision, history, began));
             }
             let mut span = self.send_span(message.trace_context.as_ref(), account, &message);
             let stopwatch = Instant::now();
@@ -104,7 +127,7 @@ impl Engine {
                     );
                     None
                 }
-                Outcome::Interrupted => None,
+                Outcome::Interrupted | Outcome::Withheld(_) => None,
             };
             if class == Some(ErrClass::StaleCredential) && !renewed {
                 renewed = true;
@@ -137,7 +160,19 @@ impl Engine {
                 let lane = self.dispatcher.lane(account.id);
                 lane.rest_until(after(now, RATE_LIMIT_REST), now);
             }
-            return Some(settlement(attempts, decision, history, now));
+            return Some(settlement(attempts, Some(&outcome), decision, history, now));
+        }
+    }
+
+    /// Gives claimed messages back as they were.
+    pub(super) async fn give_back_all(&self, claimed: &[Claimed]) {
+        let held: Vec<_> = claimed
+            .iter()
+            .map(|item| (item.message.id, item.lease.token))
+            .collect();
+        if let Err(error) = self.store.release(&held).await {
+            // Their leases end by themselves; they then count as interrupted.
+            tracing::warn!(messages = held.len(), %error, "messages could not be given back");
         }
     }
 

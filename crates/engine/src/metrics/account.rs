@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use hongyan_domain::AccountId;
+use hongyan_domain::callback::Forwarded;
 use hongyan_domain::delivery::{Decision, Outcome, OutcomeKind, Settlement};
 use hongyan_domain::message::{Kind, Message, Priority, State};
 use hongyan_wechat::ErrCode;
@@ -60,6 +61,13 @@ pub(crate) struct AccountMetrics {
     pub(super) call: Histogram,
     renewals: [Counter; Renewal::ALL.len()],
     pub(crate) foreign_refreshes: Counter,
+    callbacks: [Counter; 2],
+    /// Callbacks WeChat (or somebody who saw one) sent again.
+    pub(crate) callbacks_repeated: Counter,
+    /// Callbacks turned away.
+    pub(crate) callbacks_refused: Counter,
+    receipts: [Counter; 2],
+    forwards: [Counter; 3],
 }
 
 impl Default for AccountMetrics {
@@ -73,6 +81,11 @@ impl Default for AccountMetrics {
             call: Histogram::new(CALLS),
             renewals: Default::default(),
             foreign_refreshes: Counter::default(),
+            callbacks: Default::default(),
+            callbacks_repeated: Counter::default(),
+            callbacks_refused: Counter::default(),
+            receipts: Default::default(),
+            forwards: Default::default(),
         }
     }
 }
@@ -120,6 +133,60 @@ impl AccountMetrics {
     /// Counts an earlier call of which nobody noted the answer.
     pub(crate) fn note_interruption(&self) {
         self.attempts(OutcomeKind::Interrupted).inc();
+    }
+
+    /// Counts a callback that was new.
+    pub(crate) fn note_callback(&self, is_event: bool) {
+        self.callbacks[usize::from(is_event)].inc();
+    }
+
+    /// The new callbacks, by what they are.
+    pub(super) fn callbacks(&self) -> [(&'static str, &Counter); 2] {
+        [
+            ("message", &self.callbacks[0]),
+            ("event", &self.callbacks[1]),
+        ]
+    }
+
+    /// Counts a check of the callback address that failed as a refusal.
+    pub(crate) fn note_check(&self, passed: bool) {
+        if !passed {
+            self.callbacks_refused.inc();
+        }
+    }
+
+    /// Counts WeChat's last word on a message.
+    pub(crate) fn note_receipt(&self, delivered: bool) {
+        self.receipts[usize::from(delivered)].inc();
+    }
+
+    /// The receipts, by what they say.
+    pub(super) fn receipts(&self) -> [(&'static str, &Counter); 2] {
+        [
+            ("undelivered", &self.receipts[0]),
+            ("delivered", &self.receipts[1]),
+        ]
+    }
+
+    /// Counts a try to forward a callback.
+    pub(crate) fn note_forward(&self, ended: &Forwarded) {
+        let place = match ended {
+            Forwarded::Done { .. } => 0,
+            Forwarded::Again { .. } => 1,
+            Forwarded::GivenUp { .. } => 2,
+        };
+        self.forwards[place].inc();
+    }
+
+    /// The tries to forward, by how they ended.
+    pub(super) fn forwards(&self) -> [(&'static str, &Counter); 3] {
+        let [done, again, given_up] = &self.forwards;
+        [("done", done), ("retried", again), ("given_up", given_up)]
+    }
+
+    /// Counts a message that was not sent because of what we know.
+    pub(crate) fn note_withheld(&self) {
+        self.attempts(OutcomeKind::Withheld).inc();
     }
 
     fn note_refusal(&self, code: ErrCode) {

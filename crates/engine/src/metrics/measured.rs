@@ -5,17 +5,24 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hongyan_domain::account::{Account, AccountSettings, Illness, Parked};
+use hongyan_domain::callback::{
+    Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
+};
+use hongyan_domain::contact::{Contact, Sighting, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
+use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::port::{
-    Accepted, AccountStore, Batch, Cancellation, CredentialLease, CredentialStore, Hint,
-    Idempotency, KeyStore, MessageFilter, MessageStore, NewBatch, Page, QueueDepth, QueueStore,
-    RefreshCount, Requeue, Revision, Settled, Store, StoreError, StoredCredential, StoredResponse,
-    TemplateStore, Usage,
+    Accepted, AccountStore, Ask, Batch, Binding, Cancellation, ContactFilter, CredentialLease,
+    CredentialStore, EarlierLogin, Hint, Idempotency, InboxStore, KeyStore, LedgerStore,
+    MessageFilter, MessageStore, NewBatch, Page, PeopleStore, QueueDepth, QueueStore, RefreshCount,
+    Requeue, Revision, RuleStore, Settled, Store, StoreError, StoredCredential, StoredResponse,
+    TemplateStore, TicketHolder, Usage, Walk, WebStore,
 };
+use hongyan_domain::rule::RuleSet;
 use hongyan_domain::template::Template;
-use hongyan_domain::{AccountId, KeyId, MessageId, NodeId};
-use hongyan_wechat::{AccessToken, TemplateId};
+use hongyan_domain::{AccountId, CallbackId, KeyId, MessageId, NodeId};
+use hongyan_wechat::{AccessToken, JsTicket, OpenId, SessionKey, TemplateId, UnionId};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
@@ -138,6 +145,74 @@ measured! {
         fn count_refresh(account: AccountId, day: i64) -> RefreshCount;
         fn count_foreign_refresh(account: AccountId, day: i64) -> RefreshCount;
         fn refreshes(account: AccountId, day: i64) -> RefreshCount;
+    }
+    InboxStore {
+        fn receive(callback: &Callback, effects: &[Effect], forward_to: &[String]) -> Received;
+        fn keep_reply(id: CallbackId, reply: &str) -> String;
+        fn callback(id: CallbackId) -> Option<Callback>;
+        fn callbacks(
+            account: AccountId,
+            filter: &CallbackFilter,
+            page: &Page<CallbackId>
+        ) -> Vec<Callback>;
+        fn join_early_receipts(limit: usize) -> (Vec<MessageId>, bool);
+        fn receipts_missing(before: Timestamp, at_most: usize) -> Vec<(AccountId, u64)>;
+        fn forget_callbacks(before: Timestamp, limit: usize) -> usize;
+        fn claim_forwards(limit: usize, lease: Duration) -> Vec<Forward>;
+        fn settle_forward(id: i64, lease_token: i64, ended: &Forwarded) -> ();
+        fn replay(id: CallbackId, url: &str) -> ();
+        fn forwards(id: CallbackId) -> Vec<ForwardState>;
+    }
+    LedgerStore {
+        fn answered(consents: &[Consent]) -> Vec<bool>;
+        fn clear(account: AccountId, asks: &[Ask]) -> Vec<Hold>;
+        fn grants(account: AccountId, openid: &OpenId) -> Vec<(GrantKey, Grant)>;
+        fn windows(account: AccountId, openid: &OpenId) -> Vec<Window>;
+    }
+    PeopleStore {
+        fn saw(
+            account: AccountId,
+            sighting: &Sighting,
+            session_key: Option<&SessionKey>
+        ) -> (Contact, bool);
+        fn contact(account: AccountId, openid: &OpenId) -> Option<Contact>;
+        fn contacts(
+            account: AccountId,
+            filter: &ContactFilter,
+            page: &Page<OpenId>
+        ) -> Vec<Contact>;
+        fn contacts_of(unionid: &UnionId) -> Vec<Contact>;
+        fn session_key(account: AccountId, openid: &OpenId) -> Option<(SessionKey, Timestamp)>;
+        fn forget_contact(account: AccountId, openid: &OpenId) -> bool;
+        fn bind_user(
+            id: &UserId,
+            unionid: Option<&UnionId>,
+            openids: &[(AccountId, OpenId)],
+            takes_over: bool
+        ) -> Binding;
+        fn user(id: &UserId) -> Option<User>;
+        fn users(page: &Page<UserId>) -> Vec<User>;
+        fn user_of(account: AccountId, openid: &OpenId) -> Option<UserId>;
+        fn remove_user(id: &UserId) -> ();
+    }
+    RuleStore {
+        fn replace_rules(account: AccountId, rules: &RuleSet) -> ();
+        fn rules(account: AccountId) -> RuleSet;
+    }
+    WebStore {
+        fn begin_walk(digest: &[u8; 32], walk: &Walk) -> ();
+        fn end_walk(digest: &[u8; 32]) -> Option<Walk>;
+        fn issue_ticket(digest: &[u8; 32], holder: &TicketHolder) -> ();
+        fn redeem_ticket(digest: &[u8; 32]) -> Option<TicketHolder>;
+        fn keep_login(
+            account: AccountId,
+            code_digest: &[u8; 32],
+            login: &EarlierLogin,
+            ends_at: Timestamp
+        ) -> ();
+        fn earlier_login(account: AccountId, code_digest: &[u8; 32]) -> Option<EarlierLogin>;
+        fn keep_js_ticket(account: AccountId, ticket: &JsTicket, ends_at: Timestamp) -> ();
+        fn js_ticket(account: AccountId) -> Option<(JsTicket, Timestamp)>;
     }
     KeyStore {
         fn add_key(key: &ApiKey, once: Option<&Idempotency>) -> ();

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use hongyan_domain::AccountId;
+use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::port::{QueueDepth, StoreError};
 use jiff::Timestamp;
 
@@ -13,11 +15,19 @@ use crate::Engine;
 const PAUSE: Duration = Duration::from_secs(10);
 const REST: u32 = 50;
 
+/// A receipt that has not come by then is called missing.
+const RECEIPT_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// Missing receipts counted at most, for each account.
+const MISSING_AT_MOST: usize = 10_000;
+
 /// What a look found.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) at: Timestamp,
     pub(super) depths: Vec<QueueDepth>,
+    /// Missing receipts by account.
+    pub(super) missing: Vec<(AccountId, u64)>,
 }
 
 impl Engine {
@@ -29,7 +39,14 @@ impl Engine {
     pub async fn sample_queue(&self) -> Result<(), StoreError> {
         let depths = self.store.depths().await?;
         let at = self.clock.now();
-        self.metrics.note_queue(Sample { at, depths });
+        let after_ms = i64::try_from(RECEIPT_AFTER.as_millis()).unwrap_or(i64::MAX);
+        let before = from_millisecond(at.as_millisecond().saturating_sub(after_ms));
+        let missing = self.store.receipts_missing(before, MISSING_AT_MOST).await?;
+        self.metrics.note_queue(Sample {
+            at,
+            depths,
+            missing,
+        });
         Ok(())
     }
 

@@ -54,6 +54,7 @@ impl Collector for EngineCollector {
         attempts(&mut encoder, &counted)?;
         latencies(&mut encoder, &counted)?;
         self.queue(&mut encoder, &counted)?;
+        self.callbacks(&mut encoder, &counted)?;
         self.lanes(&mut encoder, &counted)?;
         self.tokens(&mut encoder, &counted, now)?;
         self.health(&mut encoder, &counted, now)?;
@@ -161,7 +162,7 @@ fn latencies(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::R
 impl EngineCollector {
     fn queue(&self, encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
         // Before the first look there is nothing to say.
-        let Some(Sample { at, depths }) = self.0.metrics.queue() else {
+        let Some(Sample { at, depths, .. }) = self.0.metrics.queue() else {
             return Ok(());
         };
         let of = |account: &Account, priority| {
@@ -197,6 +198,61 @@ impl EngineCollector {
                 .and_then(|depth| depth.oldest_due_at)
                 .map_or(0.0, |due_at| seconds_between(due_at, at).max(0.0));
             age.gauge(&labels, overdue)?;
+        }
+        Ok(())
+    }
+
+    fn callbacks(&self, encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Result {
+        let mut callbacks = Family::begin(
+            encoder,
+            "hongyan_callbacks",
+            "Callbacks of WeChat's: new messages and events, repeats, and those turned away.",
+            MetricType::Counter,
+        )?;
+        for (account, metrics) in counted {
+            let others = [
+                ("repeated", &metrics.callbacks_repeated),
+                ("refused", &metrics.callbacks_refused),
+            ];
+            for (result, count) in metrics.callbacks().into_iter().chain(others) {
+                callbacks.metric(&[("account", name(account)), ("result", result)], count)?;
+            }
+        }
+        let mut receipts = Family::begin(
+            encoder,
+            "hongyan_receipts",
+            "What WeChat said became of messages it had accepted.",
+            MetricType::Counter,
+        )?;
+        for (account, metrics) in counted {
+            for (state, count) in metrics.receipts() {
+                receipts.metric(&[("account", name(account)), ("state", state)], count)?;
+            }
+        }
+        let mut forwards = Family::begin(
+            encoder,
+            "hongyan_callback_forwards",
+            "Tries to forward callbacks to the account's backends, by how they ended.",
+            MetricType::Counter,
+        )?;
+        for (account, metrics) in counted {
+            for (result, count) in metrics.forwards() {
+                forwards.metric(&[("account", name(account)), ("result", result)], count)?;
+            }
+        }
+        let Some(Sample { missing, .. }) = self.0.metrics.queue() else {
+            return Ok(());
+        };
+        let mut family = Family::begin(
+            encoder,
+            "hongyan_receipts_missing",
+            "Messages WeChat accepted more than ten minutes ago and said nothing about since, counted up to 10,000; the same on every node. Looked at every 10 s at most.",
+            MetricType::Gauge,
+        )?;
+        for (account, _) in counted {
+            let found = missing.iter().find(|(id, _)| *id == account.id);
+            let count = found.map_or(0, |(_, count)| *count);
+            family.gauge(&[("account", name(account))], float(count))?;
         }
         Ok(())
     }

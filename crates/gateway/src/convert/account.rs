@@ -2,16 +2,17 @@
 
 use hongyan_api as api;
 use hongyan_domain::account::{
-    Account, AccountKind, AccountName, AccountSettings, CallbackSettings, DEFAULT_MAX_IN_FLIGHT,
-    Illness, LARGEST_MAX_IN_FLIGHT, TokenMode,
+    Account, AccountKind, AccountName, AccountSettings, CallbackKeys, CallbackSettings,
+    DEFAULT_MAX_IN_FLIGHT, Illness, LARGEST_MAX_IN_FLIGHT, TokenMode,
 };
 use hongyan_domain::template::Violation;
 use hongyan_engine::{CheckReport, StepState};
+use hongyan_wechat::callback::EncodingAesKey;
 use hongyan_wechat::{AppSecret, IdError};
 use jiff::Timestamp;
 
-use super::diagnosis;
 use super::limits::bad_id;
+use super::{diagnosis, options};
 use crate::extract::invalid;
 
 /// Longest AppSecret, in bytes; WeChat's have 32.
@@ -37,6 +38,8 @@ pub(crate) fn settings(request: &api::NewAccount) -> Result<AccountSettings, Vec
         .and_then(|set| callback(set, &mut wrong));
     let rate_per_second = rate(request.rate_per_second, &mut wrong);
     let max_in_flight = in_flight(request.max_in_flight, &mut wrong);
+    let options = options::read(request);
+    options::check(&options, &mut wrong);
     match (name, appid) {
         (Ok(name), Some(appid)) if wrong.is_empty() => Ok(AccountSettings {
             name,
@@ -52,6 +55,7 @@ pub(crate) fn settings(request: &api::NewAccount) -> Result<AccountSettings, Vec
             rate_per_second,
             max_in_flight,
             disabled: request.disabled.unwrap_or(false),
+            options,
         }),
         _ => Err(wrong),
     }
@@ -90,6 +94,8 @@ pub(crate) fn changed(
     if let Some(disabled) = request.disabled {
         settings.disabled = disabled;
     }
+    options::change(&mut settings.options, request);
+    options::check(&settings.options, &mut wrong);
     if wrong.is_empty() {
         Ok(settings)
     } else {
@@ -133,29 +139,49 @@ fn callback(
     request: &api::CallbackSettings,
     wrong: &mut Vec<Violation>,
 ) -> Option<CallbackSettings> {
-    let token = request.token.expose();
+    let key = request.encoding_aes_key.as_ref();
+    callback_keys("/callback", &request.token, key, wrong);
+    if let Some(former) = &request.previous {
+        let key = former.encoding_aes_key.as_ref();
+        callback_keys("/callback/previous", &former.token, key, wrong);
+    }
+    Some(CallbackSettings {
+        token: AppSecret::new(request.token.expose()),
+        encoding_aes_key: key.map(|key| AppSecret::new(key.expose())),
+        previous: request.previous.as_ref().map(|former| CallbackKeys {
+            token: AppSecret::new(former.token.expose()),
+            encoding_aes_key: former
+                .encoding_aes_key
+                .as_ref()
+                .map(|key| AppSecret::new(key.expose())),
+        }),
+    })
+}
+
+fn callback_keys(
+    at: &str,
+    token: &api::Secret,
+    key: Option<&api::Secret>,
+    wrong: &mut Vec<Violation>,
+) {
     let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let token = token.expose();
     if !(3..=32).contains(&token.len()) || !is_plain(token) {
         wrong.push(invalid(
-            "/callback/token",
+            format!("{at}/token"),
             "form",
             "the Token has 3 to 32 letters and digits",
             "Token 应为 3 到 32 个字母或数字",
         ));
     }
-    let key = request.encoding_aes_key.as_ref().map(api::Secret::expose);
-    if key.is_some_and(|key| key.len() != 43 || !is_plain(key)) {
+    if key.is_some_and(|key| key.expose().parse::<EncodingAesKey>().is_err()) {
         wrong.push(invalid(
-            "/callback/encoding_aes_key",
+            format!("{at}/encoding_aes_key"),
             "form",
             "the EncodingAESKey has 43 letters and digits",
             "EncodingAESKey 应为 43 个字母或数字",
         ));
     }
-    Some(CallbackSettings {
-        token: AppSecret::new(token),
-        encoding_aes_key: key.map(AppSecret::new),
-    })
 }
 
 fn rate(rate: Option<u32>, wrong: &mut Vec<Violation>) -> Option<u32> {
@@ -234,10 +260,16 @@ fn shown(
             .map(|callback| api::CallbackState {
                 has_token: !callback.token.expose().is_empty(),
                 has_encoding_aes_key: callback.encoding_aes_key.is_some(),
+                has_previous: callback.previous.is_some(),
             }),
         rate_per_second: settings.rate_per_second,
         max_in_flight: settings.max_in_flight,
         disabled: settings.disabled,
+        backends: options::backends(&settings.options),
+        reply_url: settings.options.reply_url.clone(),
+        js_origins: settings.options.js_origins.clone(),
+        redirects: settings.options.redirects.clone(),
+        send_to_unfollowed: settings.options.send_to_unfollowed,
         health,
         token_refreshes: None,
         created_at,

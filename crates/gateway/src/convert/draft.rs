@@ -2,41 +2,53 @@
 
 use hongyan_api as api;
 use hongyan_domain::KeyId;
-use hongyan_domain::message::{
-    Content, Data, Language, MiniProgramLink, MiniProgramState, OnUnknown, Priority,
-    SubscribeContent, TemplateContent, Value,
-};
+use hongyan_domain::account::AccountKind;
+use hongyan_domain::contact::UserId;
+use hongyan_domain::message::{OnUnknown, Priority};
 use hongyan_domain::template::{Overflow, Violation};
 use hongyan_domain::trace::TraceContext;
-use hongyan_engine::Draft;
-use hongyan_wechat::{AppId, OpenId, TemplateId};
+use hongyan_engine::{Draft, To};
 
+use super::content;
 use super::limits::{self, bad_id};
 use super::shape::child;
 use crate::extract::invalid;
 
 /// A request as far as it could be read.
 pub(crate) struct Reading {
-    /// The draft, where its recipient, kind and template could be read.
+    /// The draft, where its recipient, kind and content could be read.
     pub(crate) draft: Option<Draft>,
     /// What is wrong, apart from the rules of the template and of time.
     pub(crate) violations: Vec<Violation>,
 }
 
-/// Reads a request to send that came with the key `caller`, in a trace if that is
-/// recorded.
+/// Reads a request to send by an account of this kind that came with the key
+/// `caller`, in a trace if that is recorded.
 pub(crate) fn read(
     request: api::NewMessage,
+    account_kind: AccountKind,
     caller: KeyId,
     trace_context: Option<TraceContext>,
 ) -> Reading {
     let mut wrong = Vec::new();
-    not_supported_yet(&request, &mut wrong);
+    if request.fallback.is_some() {
+        wrong.push(invalid(
+            "/fallback",
+            "not_supported_yet",
+            "fallback is not supported by this version; send to one account and kind",
+            "此版本尚不支持 fallback",
+        ));
+    }
     if let Some(url) = &request.url {
-        limits::url(url, &mut wrong);
+        limits::url("/url", url, &mut wrong);
     }
     if let Some(page) = &request.page {
-        limits::page("/page", page, &mut wrong);
+        // The one kind whose page is on the web.
+        if request.kind == api::Kind::Notification {
+            limits::url("/page", page, &mut wrong);
+        } else {
+            limits::page("/page", page, &mut wrong);
+        }
     }
     if let Some(reference) = &request.reference {
         limits::reference(reference, &mut wrong);
@@ -51,7 +63,7 @@ pub(crate) fn read(
     let (priority, on_unknown) = (request.priority, request.on_unknown);
     let (send_at, expires_at) = (request.send_at, request.expires_at);
     let reference = request.reference.clone();
-    let content = content(request, &mut wrong);
+    let content = content::read(request, account_kind, &mut wrong);
     let draft = to.zip(content).map(|(to, content)| Draft {
         account,
         to,
@@ -82,43 +94,8 @@ pub(crate) fn read(
     }
 }
 
-fn not_supported_yet(request: &api::NewMessage, wrong: &mut Vec<Violation>) {
-    let later = [
-        (
-            "fallback",
-            request.fallback.is_some(),
-            "send to one account and kind",
-        ),
-        (
-            "scene",
-            request.scene.is_some(),
-            "it belongs to the kind one_time",
-        ),
-        (
-            "title",
-            request.title.is_some(),
-            "it belongs to the kind one_time",
-        ),
-        (
-            "content",
-            request.content.is_some(),
-            "it belongs to the kind customer_service",
-        ),
-    ];
-    for (name, given, instead) in later {
-        if given {
-            wrong.push(invalid(
-                child("", name),
-                "not_supported_yet",
-                format!("{name} is not supported by this version; {instead}"),
-                format!("此版本尚不支持 {name}"),
-            ));
-        }
-    }
-}
-
-/// Exactly one way to name the person, and one that works in this version.
-fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<OpenId> {
+/// Exactly one way to name the person.
+fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<To> {
     let ways = [
         ("openid", &to.openid),
         ("unionid", &to.unionid),
@@ -129,187 +106,49 @@ fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<OpenId> 
         .iter()
         .filter_map(|(name, value)| value.as_ref().map(|value| (*name, value)))
         .collect();
-    match given.as_slice() {
-        [("openid", openid)] => match openid.parse() {
-            Ok(openid) => Some(openid),
-            Err(error) => {
-                wrong.push(bad_id("/to/openid", &error));
-                None
-            }
-        },
-        [(other, _)] => {
-            wrong.push(invalid(
-                child("/to", other),
-                "not_supported_yet",
-                format!("{other} is not supported by this version; use openid"),
-                format!("此版本尚不支持 {other}，请使用 openid"),
-            ));
-            None
-        }
-        several => {
-            let count = several.len();
-            wrong.push(invalid(
-                "/to",
-                "one_of",
-                format!("give exactly one of openid, unionid, user_id and login_code, not {count}; this version takes openid"),
-                format!("openid、unionid、user_id、login_code 必须且只能给出一个（现为 {count} 个）；此版本支持 openid"),
-            ));
-            None
-        }
-    }
+    let [(way, text)] = given.as_slice() else {
+        let count = given.len();
+        wrong.push(invalid(
+            "/to",
+            "one_of",
+            format!("give exactly one of openid, unionid, user_id and login_code, not {count}"),
+            format!("openid、unionid、user_id、login_code 必须且只能给出一个（现为 {count} 个）"),
+        ));
+        return None;
+    };
+    let pointer = child("/to", way);
+    let read = match *way {
+        "openid" => text
+            .parse()
+            .map(To::OpenId)
+            .map_err(|error| bad_id(&pointer, &error)),
+        "unionid" => text
+            .parse()
+            .map(To::UnionId)
+            .map_err(|error| bad_id(&pointer, &error)),
+        "user_id" => text
+            .parse::<UserId>()
+            .map(To::UserId)
+            .map_err(|error| bad_user_id(&pointer, &error.to_string())),
+        _ => Ok(To::LoginCode((*text).clone())),
+    };
+    read.map_err(|violation| wrong.push(violation)).ok()
 }
 
-fn content(request: api::NewMessage, wrong: &mut Vec<Violation>) -> Option<Content> {
-    let kind = request.kind;
-    match kind {
-        api::Kind::Template => {
-            refuse_foreign(
-                "template",
-                &[
-                    ("page", request.page.is_some()),
-                    ("miniprogram_state", request.miniprogram_state.is_some()),
-                    ("lang", request.lang.is_some()),
-                ],
-                wrong,
-            );
-        }
-        api::Kind::Subscribe => {
-            refuse_foreign(
-                "subscribe",
-                &[
-                    ("url", request.url.is_some()),
-                    ("miniprogram", request.miniprogram.is_some()),
-                ],
-                wrong,
-            );
-        }
-        api::Kind::Notification | api::Kind::OneTime | api::Kind::CustomerService => {
-            wrong.push(invalid(
-                "/kind",
-                "not_supported_yet",
-                "this version sends template (official accounts) and subscribe (mini programs)",
-                "此版本支持 template（公众号）和 subscribe（小程序）",
-            ));
-        }
-    }
-    let miniprogram = request
-        .miniprogram
-        .and_then(|link| mini_program_link(link, wrong));
-    let data = data(request.data.unwrap_or_default(), wrong);
-    let template_id = template_id(request.template_id.as_deref(), wrong)?;
-    match kind {
-        api::Kind::Template => Some(Content::Template(TemplateContent {
-            template_id,
-            data,
-            url: request.url,
-            miniprogram,
-        })),
-        api::Kind::Subscribe => Some(Content::Subscribe(SubscribeContent {
-            template_id,
-            data,
-            page: request.page,
-            miniprogram_state: request.miniprogram_state.map(mini_program_state),
-            lang: request.lang.map(language),
-        })),
-        api::Kind::Notification | api::Kind::OneTime | api::Kind::CustomerService => None,
-    }
-}
-
-fn refuse_foreign(kind: &str, fields: &[(&str, bool)], wrong: &mut Vec<Violation>) {
-    for (name, given) in fields {
-        if *given {
-            wrong.push(invalid(
-                child("", name),
-                "not_for_kind",
-                format!("{name} has no meaning for the kind {kind}; leave it out"),
-                format!("{kind} 消息没有 {name}，请去掉"),
-            ));
-        }
-    }
-}
-
-fn template_id(text: Option<&str>, wrong: &mut Vec<Violation>) -> Option<TemplateId> {
-    match text.map(str::parse) {
-        Some(Ok(id)) => Some(id),
-        Some(Err(error)) => {
-            wrong.push(bad_id("/template_id", &error));
-            None
-        }
-        None => {
-            wrong.push(invalid(
-                "/template_id",
-                "missing",
-                "template_id is missing",
-                "缺少 template_id",
-            ));
-            None
-        }
-    }
-}
-
-fn data(data: api::Data, wrong: &mut Vec<Violation>) -> Data {
-    data.into_iter()
-        .map(|(key, value)| {
-            let value = match value {
-                api::SlotValue::Text(value) => Value { value, color: None },
-                api::SlotValue::Styled(api::StyledValue { value, color }) => {
-                    if color
-                        .as_deref()
-                        .is_some_and(|color| !limits::is_color(color))
-                    {
-                        wrong.push(invalid(
-                            format!("{}/color", child("/data", &key)),
-                            "form",
-                            "a color is # and six hexadecimal digits, such as #173177",
-                            "颜色应为 # 加六位十六进制数字，如 #173177",
-                        ));
-                    }
-                    Value { value, color }
-                }
-            };
-            (key, value)
-        })
-        .collect()
-}
-
-fn mini_program_link(
-    link: api::MiniProgramLink,
-    wrong: &mut Vec<Violation>,
-) -> Option<MiniProgramLink> {
-    if let Some(page) = &link.pagepath {
-        limits::page("/miniprogram/pagepath", page, wrong);
-    }
-    match link.appid.parse::<AppId>() {
-        Ok(appid) => Some(MiniProgramLink {
-            appid,
-            pagepath: link.pagepath,
-        }),
-        Err(error) => {
-            wrong.push(bad_id("/miniprogram/appid", &error));
-            None
-        }
-    }
-}
-
-fn mini_program_state(state: api::MiniProgramState) -> MiniProgramState {
-    match state {
-        api::MiniProgramState::Developer => MiniProgramState::Developer,
-        api::MiniProgramState::Trial => MiniProgramState::Trial,
-        api::MiniProgramState::Formal => MiniProgramState::Formal,
-    }
-}
-
-fn language(language: api::Language) -> Language {
-    match language {
-        api::Language::ZhCn => Language::ZhCn,
-        api::Language::EnUs => Language::EnUs,
-        api::Language::ZhHk => Language::ZhHk,
-        api::Language::ZhTw => Language::ZhTw,
-    }
+/// A text is no id of a user of the caller's own.
+pub(crate) fn bad_user_id(pointer: &str, message: &str) -> Violation {
+    invalid(
+        pointer,
+        "form",
+        message,
+        "用户 id 应为 1 到 128 个字符，不含控制字符",
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::convert::limits::LONGEST_URL;
 
@@ -323,6 +162,7 @@ mod tests {
         let request = serde_json::from_value(serde_json::Value::Object(std::mem::take(&mut value)));
         read(
             request.unwrap(),
+            AccountKind::OfficialAccount,
             KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
             None,
         )
@@ -340,30 +180,151 @@ mod tests {
         vec![(pointer.to_owned(), rule)]
     }
 
+    fn whole(body: serde_json::Value) -> Vec<(String, &'static str)> {
+        let request = serde_json::from_value(body).unwrap();
+        let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
+        read(request, AccountKind::OfficialAccount, key, None)
+            .violations
+            .into_iter()
+            .map(|v| (v.pointer, v.rule))
+            .collect()
+    }
+
     #[test]
     fn what_later_versions_bring_is_named() {
-        assert_eq!(
-            rules(r#","kind":"one_time""#),
-            one("/kind", "not_supported_yet")
-        );
-        assert_eq!(
-            rules(r#","to":{"unionid":"u"}"#),
-            one("/to/unionid", "not_supported_yet")
-        );
         assert_eq!(
             rules(r#","fallback":[]"#),
             one("/fallback", "not_supported_yet")
         );
+    }
+
+    #[test]
+    fn the_person_is_named_in_exactly_one_way() {
+        for (to, name) in [
+            (r#"{"openid":"o"}"#, To::OpenId("o".parse().unwrap())),
+            (r#"{"unionid":"u"}"#, To::UnionId("u".parse().unwrap())),
+            (
+                r#"{"user_id":"张 三"}"#,
+                To::UserId("张 三".parse().unwrap()),
+            ),
+            (r#"{"login_code":"c"}"#, To::LoginCode("c".to_owned())),
+        ] {
+            let reading = reading(&format!(r#","to":{to}"#));
+            assert!(reading.violations.is_empty(), "{to}");
+            assert_eq!(
+                format!("{:?}", reading.draft.unwrap().to),
+                format!("{name:?}")
+            );
+        }
         assert_eq!(rules(r#","to":{}"#), one("/to", "one_of"));
         assert_eq!(
             rules(r#","to":{"openid":"o","unionid":"u"}"#),
             one("/to", "one_of")
         );
+        assert_eq!(rules(r#","to":{"unionid":""}"#), one("/to/unionid", "form"));
+        assert_eq!(
+            rules(r#","to":{"user_id":"a\u0000"}"#),
+            one("/to/user_id", "form")
+        );
+    }
+
+    #[test]
+    fn every_kind_is_read_into_its_own_content() {
+        for (kind, fields) in [
+            (
+                "notification",
+                json!({"template_id": "t", "page": "https://a.example"}),
+            ),
+            (
+                "one_time",
+                json!({"template_id": "t", "scene": 10000, "title": "t".repeat(15),
+                    "data": {"content": {"value": "字".repeat(200), "color": "#173177"}}}),
+            ),
+            (
+                "customer_service",
+                json!({"content": {"msgtype": "text", "text": {"content": "hi"}}}),
+            ),
+        ] {
+            let mut body = json!({"account": "a", "kind": kind, "to": {"openid": "o"}});
+            for (name, value) in fields.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            let request = serde_json::from_value(body.clone()).unwrap();
+            let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
+            let reading = read(request, AccountKind::OfficialAccount, key, None);
+            assert!(reading.violations.is_empty(), "{body}");
+            assert_eq!(reading.draft.unwrap().content.kind().as_str(), kind);
+        }
+    }
+
+    #[test]
+    fn a_one_time_message_has_its_limits() {
+        let but = |name: &str, value: serde_json::Value| {
+            let mut body = json!({"account": "a", "kind": "one_time", "to": {"openid": "o"},
+                "template_id": "t", "scene": 0, "title": "t", "data": {"content": "x"}});
+            body[name] = value;
+            whole(body)
+        };
+        assert_eq!(but("scene", json!(0)), []);
+        for (name, value, pointer, rule) in [
+            ("scene", json!(10001), "/scene", "range"),
+            ("scene", json!(null), "/scene", "missing"),
+            ("title", json!("t".repeat(16)), "/title", "too_long"),
+            ("title", json!(" "), "/title", "empty"),
+            ("title", json!(null), "/title", "missing"),
+            ("data", json!({}), "/data/content", "missing"),
+            (
+                "data",
+                json!({"content": ""}),
+                "/data/content/value",
+                "empty",
+            ),
+            (
+                "data",
+                json!({"content": "字".repeat(201)}),
+                "/data/content/value",
+                "too_long",
+            ),
+            (
+                "data",
+                json!({"content": "x", "remark": "y"}),
+                "/data/remark",
+                "unknown_key",
+            ),
+            ("page", json!("pages/a"), "/page", "not_for_kind"),
+        ] {
+            assert_eq!(
+                but(name, value.clone()),
+                one(pointer, rule),
+                "{name} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_customer_service_message_is_its_content_alone() {
+        let body = json!({"account": "a", "kind": "customer_service", "to": {"openid": "o"}});
+        assert_eq!(whole(body.clone()), one("/content", "missing"));
+        let mut more = body;
+        more["content"] = json!({"msgtype": "text", "text": {"content": "hi"}});
+        more["data"] = json!({});
+        assert_eq!(whole(more), one("/data", "not_for_kind"));
     }
 
     #[test]
     fn fields_of_another_kind_are_refused() {
         assert_eq!(rules(r#","page":"pages/a""#), one("/page", "not_for_kind"));
+        assert_eq!(
+            rules(r#","scene":1,"content":{}"#),
+            [
+                ("/scene".to_owned(), "not_for_kind"),
+                ("/content".to_owned(), "not_for_kind")
+            ]
+        );
+        assert_eq!(
+            rules(r#","kind":"notification","page":"pages/a""#),
+            one("/page", "form")
+        );
         assert_eq!(
             rules(r#","kind":"subscribe","url":"https://a.example""#),
             one("/url", "not_for_kind")

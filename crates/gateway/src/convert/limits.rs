@@ -23,7 +23,7 @@ pub(super) fn is_color(text: &str) -> bool {
         .is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-pub(super) fn url(url: &str, wrong: &mut Vec<Violation>) {
+pub(super) fn url(pointer: &str, url: &str, wrong: &mut Vec<Violation>) {
     let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
     let host = if lower.starts_with("https://") {
         url.get(8..)
@@ -36,13 +36,13 @@ pub(super) fn url(url: &str, wrong: &mut Vec<Violation>) {
         host.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['));
     if !has_host || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         wrong.push(invalid(
-            "/url",
+            pointer,
             "form",
             "a url begins with http:// or https:// and a host, and has no white space",
             "url 应以 http:// 或 https:// 加主机名开头，且不含空白字符",
         ));
     }
-    length("/url", url, wrong);
+    length(pointer, url, wrong);
 }
 
 pub(super) fn page(pointer: &str, page: &str, wrong: &mut Vec<Violation>) {
@@ -118,7 +118,7 @@ pub(super) fn metadata(metadata: &str, wrong: &mut Vec<Violation>) {
 }
 
 /// How deep valid JSON is nested.
-fn depth(json: &str) -> usize {
+pub(super) fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);
     for byte in json.bytes() {

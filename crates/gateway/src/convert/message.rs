@@ -2,8 +2,10 @@
 
 use hongyan_api as api;
 use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind};
+use hongyan_domain::grant::Withheld;
 use hongyan_domain::message::{
-    Content, Kind, Language, Message, MiniProgramState, OnUnknown, Priority, Status, Value,
+    Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown, Priority,
+    Status, Value,
 };
 use hongyan_domain::template::Line;
 use hongyan_engine::WaitingReason;
@@ -61,41 +63,30 @@ pub(crate) fn message(
         Detail::Listed => None,
     };
     let kind = kind(message.kind());
-    let template_id = message.content.template_id().to_string();
-    let (mut url, mut miniprogram, mut page, mut miniprogram_state, mut lang) =
-        (None, None, None, None, None);
-    let data = match message.content {
-        Content::Template(content) => {
-            url = content.url;
-            miniprogram = content.miniprogram.map(|link| api::MiniProgramLink {
-                appid: link.appid.to_string(),
-                pagepath: link.pagepath,
-            });
-            content.data
-        }
-        Content::Subscribe(content) => {
-            page = content.page;
-            miniprogram_state = content.miniprogram_state.map(mini_program_state);
-            lang = content.lang.map(language);
-            content.data
-        }
-    };
+    let said = Said::of(message.content);
     api::Message {
         id: message.id.to_string(),
         account: account.to_owned(),
         kind,
         to: api::Recipient::openid(message.to.as_str()),
         status,
-        template_id,
-        data: data
+        template_id: said.template_id,
+        data: said
+            .data
             .into_iter()
             .map(|(key, Value { value, color })| (key, api::StyledValue { value, color }))
             .collect(),
-        url,
-        miniprogram,
-        page,
-        miniprogram_state,
-        lang,
+        url: said.url,
+        miniprogram: said.miniprogram.map(|link| api::MiniProgramLink {
+            appid: link.appid.to_string(),
+            pagepath: link.pagepath,
+        }),
+        page: said.page,
+        miniprogram_state: said.miniprogram_state.map(mini_program_state),
+        lang: said.lang.map(language),
+        scene: said.scene.map(u32::from),
+        title: said.title,
+        content: said.body,
         wechat_msgid: delivery.wechat_msgid.map(|id| id.to_string()),
         reference: message.reference,
         // What was taken in was JSON.
@@ -128,8 +119,105 @@ pub(crate) fn message(
     }
 }
 
+/// What a message says, whatever its kind.
+#[derive(Default)]
+struct Said {
+    template_id: Option<String>,
+    data: Data,
+    url: Option<String>,
+    miniprogram: Option<MiniProgramLink>,
+    page: Option<String>,
+    miniprogram_state: Option<MiniProgramState>,
+    lang: Option<Language>,
+    scene: Option<u16>,
+    title: Option<String>,
+    body: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl Said {
+    fn of(content: Content) -> Self {
+        let template_id = content.template_id().map(ToString::to_string);
+        let said = match content {
+            Content::Template(content) => Self {
+                data: content.data,
+                url: content.url,
+                miniprogram: content.miniprogram,
+                ..Self::default()
+            },
+            Content::Subscribe(content) => Self {
+                data: content.data,
+                page: content.page,
+                miniprogram_state: content.miniprogram_state,
+                lang: content.lang,
+                ..Self::default()
+            },
+            Content::Notification(content) => Self {
+                data: content.data,
+                page: content.page,
+                miniprogram: content.miniprogram,
+                miniprogram_state: content.miniprogram_state,
+                lang: content.lang,
+                ..Self::default()
+            },
+            Content::OneTime(content) => Self {
+                data: content.data,
+                url: content.url,
+                miniprogram: content.miniprogram,
+                scene: Some(content.scene),
+                title: Some(content.title),
+                ..Self::default()
+            },
+            Content::CustomerService(content) => Self {
+                body: Some(content.body),
+                ..Self::default()
+            },
+        };
+        Self {
+            template_id,
+            ..said
+        }
+    }
+}
+
+/// Why WeChat was not asked. Attempts keep the sentence alone, which is one of
+/// these.
+fn why_withheld(attempt: &Attempt) -> Option<api::Withheld> {
+    const ALL: [Withheld; 6] = [
+        Withheld::NoConsentLeft,
+        Withheld::Refused,
+        Withheld::Banned,
+        Withheld::NotFollowing,
+        Withheld::WindowClosed,
+        Withheld::WindowUsedUp,
+    ];
+    if attempt.outcome != OutcomeKind::Withheld {
+        return None;
+    }
+    let sentence = attempt.errmsg.as_deref()?;
+    ALL.into_iter()
+        .find(|reason| reason.sentence() == sentence)
+        .map(withheld)
+}
+
+/// Why the person cannot be sent something.
+pub(crate) fn withheld(reason: Withheld) -> api::Withheld {
+    api::Withheld {
+        reason: match reason {
+            Withheld::NoConsentLeft => api::WithheldReason::NoConsentLeft,
+            Withheld::Refused => api::WithheldReason::Refused,
+            Withheld::Banned => api::WithheldReason::Banned,
+            Withheld::NotFollowing => api::WithheldReason::NotFollowing,
+            Withheld::WindowClosed => api::WithheldReason::WindowClosed,
+            Withheld::WindowUsedUp => api::WithheldReason::WindowUsedUp,
+        },
+        message: reason.sentence().to_owned(),
+        message_zh: reason.sentence_zh().to_owned(),
+    }
+}
+
 fn attempt(attempt: Attempt) -> api::Attempt {
     api::Attempt {
+        withheld: why_withheld(&attempt),
         at: attempt.at,
         outcome: match attempt.outcome {
             OutcomeKind::Accepted => api::Outcome::Accepted,
@@ -137,6 +225,7 @@ fn attempt(attempt: Attempt) -> api::Attempt {
             OutcomeKind::NotSent => api::Outcome::NotSent,
             OutcomeKind::Uncertain => api::Outcome::Uncertain,
             OutcomeKind::Interrupted => api::Outcome::Interrupted,
+            OutcomeKind::Withheld => api::Outcome::Withheld,
         },
         diagnosis: attempt.errcode.and_then(diagnosis),
         errcode: attempt.errcode,
@@ -198,7 +287,22 @@ pub(crate) fn kind(kind: Kind) -> api::Kind {
     match kind {
         Kind::Template => api::Kind::Template,
         Kind::Subscribe => api::Kind::Subscribe,
+        Kind::Notification => api::Kind::Notification,
+        Kind::OneTime => api::Kind::OneTime,
+        Kind::CustomerService => api::Kind::CustomerService,
     }
+}
+
+/// A kind's word in the API.
+pub(super) fn word(kind: api::Kind) -> &'static str {
+    match kind {
+        api::Kind::Template => Kind::Template,
+        api::Kind::Subscribe => Kind::Subscribe,
+        api::Kind::Notification => Kind::Notification,
+        api::Kind::OneTime => Kind::OneTime,
+        api::Kind::CustomerService => Kind::CustomerService,
+    }
+    .as_str()
 }
 
 fn status(status: Status) -> api::Status {
@@ -231,5 +335,24 @@ fn language(language: Language) -> api::Language {
         Language::EnUs => api::Language::EnUs,
         Language::ZhHk => api::Language::ZhHk,
         Language::ZhTw => api::Language::ZhTw,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hongyan_domain::delivery::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_was_withheld_says_why() {
+        let at = hongyan_domain::clock::from_millisecond(0);
+        let made = |outcome| attempt(Attempt::new(at, &outcome, std::time::Duration::ZERO));
+        let shown = made(Outcome::Withheld(Withheld::WindowClosed));
+        assert_eq!(shown.outcome, api::Outcome::Withheld);
+        let why = shown.withheld.unwrap();
+        assert_eq!(why.reason, api::WithheldReason::WindowClosed);
+        assert!(why.message_zh.contains("客服"), "{why:?}");
+        assert_eq!(made(Outcome::Interrupted).withheld, None);
     }
 }

@@ -2,10 +2,15 @@
 //! every variant, so that a new one on either side does not go unnoticed.
 
 pub(crate) mod account;
+pub(crate) mod callback;
+mod content;
+mod customer_service;
 pub(crate) mod draft;
 pub(crate) mod key;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod message;
+mod options;
+pub(crate) mod person;
 pub(crate) mod shape;
 pub(crate) mod template;
 

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -27,6 +27,31 @@ impl<T: for<'de> Deserialize<'de>> FromRequest<Gateway> for Json<T> {
     async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
         let body = read(request, &gateway.0.settings).await?;
         decode(&body).map(Self)
+    }
+}
+
+/// The body as it came, with its type.
+#[derive(Debug)]
+pub(crate) struct Typed {
+    /// The media type in lower case, without parameters; empty where none is named.
+    pub(crate) media_type: String,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl FromRequest<Gateway> for Typed {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, gateway: &Gateway) -> Result<Self, Problem> {
+        let media_type = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok()?.split(';').next())
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let body = read(request, &gateway.0.settings).await?;
+        Ok(Self { media_type, body })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, RawPathParams};
 use hongyan_domain::account::Account;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::key::{ApiKey, Scope};
@@ -190,6 +190,8 @@ pub(crate) struct AtAccount<N> {
     pub(crate) caller: Caller<N>,
     /// The account.
     pub(crate) account: Arc<Account>,
+    /// What else the path names, such as an openid; else empty.
+    pub(crate) item: String,
 }
 
 impl<N: Need> FromRequestParts<Gateway> for AtAccount<N> {
@@ -197,12 +199,21 @@ impl<N: Need> FromRequestParts<Gateway> for AtAccount<N> {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, gateway).await?;
-        let name = match Path::<String>::from_request_parts(parts, gateway).await {
-            Ok(Path(name)) => name,
-            // Not UTF-8, so no account's name.
-            Err(_) => String::from("\u{fffd}"),
-        };
+        let (mut name, mut item) = (String::from("\u{fffd}"), String::new());
+        // An error says that it is not UTF-8, so no account's name.
+        if let Ok(named) = RawPathParams::from_request_parts(parts, gateway).await {
+            for (key, value) in &named {
+                match key {
+                    "account" => value.clone_into(&mut name),
+                    _ => value.clone_into(&mut item),
+                }
+            }
+        }
         let account = caller.account(&name)?;
-        Ok(Self { caller, account })
+        Ok(Self {
+            caller,
+            account,
+            item,
+        })
     }
 }

@@ -55,6 +55,30 @@ impl Creation {
         decode(&self.body)
     }
 
+    /// The body as JSON; what an empty object would be where there is none.
+    pub(crate) fn json_if_any<T: for<'de> Deserialize<'de> + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() {
+            return Ok(T::default());
+        }
+        decode(&self.body)
+    }
+
+    /// Stores the answer after the work, where the work cannot take it along: a
+    /// repeat is answered alike, unless the gateway stopped in between.
+    pub(crate) async fn remember<N: Need>(
+        &self,
+        caller: &Caller<N>,
+        status: u16,
+        body: &Bytes,
+    ) -> Result<(), Problem> {
+        let Some(once) = self.keep(caller, status, body) else {
+            return Ok(());
+        };
+        // A twin that was quicker has stored the same; what is done is done.
+        caller.engine().accept(Vec::new(), Some(once)).await?;
+        Ok(())
+    }
+
     /// What to store beside the work, so that a repeat is answered alike.
     pub(crate) fn keep<N: Need>(
         &self,

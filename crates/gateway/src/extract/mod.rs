@@ -4,13 +4,15 @@
 mod body;
 mod caller;
 mod creation;
+mod outsider;
 mod page;
 mod query;
 mod stopping;
 
-pub(crate) use body::{Json, decode};
+pub(crate) use body::{Json, Typed, decode};
 pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
 pub(crate) use creation::Creation;
+pub(crate) use outsider::Outsider;
 pub(crate) use page::PageOf;
 pub(crate) use query::{Query, invalid};
 pub(crate) use stopping::Stopping;
@@ -21,7 +23,8 @@ use hongyan_engine::Engine;
 
 use crate::app::GatewaySettings;
 
-/// What all handlers share. Only [`Caller`] gives the engine out.
+/// What all handlers share. Only [`Caller`] gives the engine out, and [`Outsider`]
+/// a part of it.
 #[derive(Clone)]
 pub(crate) struct Gateway(Arc<Inner>);
 

@@ -1,10 +1,13 @@
 //! Which part of a list.
 
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hongyan_api::List;
 
 use super::Query;
+use crate::problem::Problem;
 
 /// The items of a page when the caller does not say.
 const USUAL: usize = 50;
@@ -41,6 +44,17 @@ impl PageOf {
             limit: limit.unwrap_or(USUAL),
             after,
         }
+    }
+
+    /// The key of the cursor, where keys are texts.
+    pub(crate) fn after_text<T: FromStr>(&self, query: &Query) -> Result<Option<T>, Problem> {
+        let Some(after) = &self.after else {
+            return Ok(None);
+        };
+        let key = std::str::from_utf8(after)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        key.map(Some).ok_or_else(|| query.refuse("cursor"))
     }
 
     /// The page of a list of which one item more than `limit` was fetched, if

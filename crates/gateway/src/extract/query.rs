@@ -105,6 +105,28 @@ impl Query {
         value
     }
 
+    /// Notes that a parameter is wrong.
+    pub(crate) fn wrong(
+        &mut self,
+        name: &str,
+        rule: &'static str,
+        message: impl Into<String>,
+        message_zh: impl Into<String>,
+    ) {
+        self.violations
+            .push(invalid(format!("?{name}"), rule, message, message_zh));
+    }
+
+    /// Notes that a parameter is missing.
+    pub(crate) fn missing(&mut self, name: &str) {
+        self.wrong(
+            name,
+            "missing",
+            format!("{name} is missing"),
+            format!("缺少 {name}"),
+        );
+    }
+
     /// The problem of a parameter that turned out wrong later.
     pub(crate) fn refuse(&self, name: &str) -> Problem {
         let violation = invalid(
@@ -117,8 +139,32 @@ impl Query {
         Problem::new(Code::InvalidQuery, detail).with_violations(vec![violation])
     }
 
+    /// Everything is read, and `value` was read from the parameter `name`, which
+    /// must be there.
+    pub(crate) fn done_with<T>(mut self, name: &str, value: Option<T>) -> Result<T, Problem> {
+        let Some(value) = value else {
+            let pointer = format!("?{name}");
+            if self.violations.iter().all(|one| one.pointer != pointer) {
+                self.missing(name);
+            }
+            self.note_unknown();
+            return Err(self.refusal());
+        };
+        self.done()?;
+        Ok(value)
+    }
+
     /// Everything is read: whatever is left is not known here.
     pub(crate) fn done(mut self) -> Result<(), Problem> {
+        self.note_unknown();
+        if self.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(self.refusal())
+        }
+    }
+
+    fn note_unknown(&mut self) {
         let known = if self.known.is_empty() {
             "none".to_owned()
         } else {
@@ -133,13 +179,15 @@ impl Query {
                 format!("没有参数“{shown}”；可用参数：{known}"),
             ));
         }
-        match self.violations.first() {
-            None => Ok(()),
-            Some(first) => {
-                let detail = format!("{}: {}", first.pointer, first.message);
-                Err(Problem::new(Code::InvalidQuery, detail).with_violations(self.violations))
-            }
-        }
+    }
+
+    fn refusal(self) -> Problem {
+        let detail = self
+            .violations
+            .first()
+            .map(|first| format!("{}: {}", first.pointer, first.message))
+            .unwrap_or_default();
+        Problem::new(Code::InvalidQuery, detail).with_violations(self.violations)
     }
 }
 
@@ -172,6 +220,22 @@ mod tests {
         assert_eq!(query.read::<u32>("limit", ("a number", "数字")), Some(3));
         assert_eq!(query.text("empty"), None);
         assert!(query.done().is_ok());
+    }
+
+    #[test]
+    fn what_must_be_there_is_missed_once() {
+        let number = ("a number", "数字");
+        let seen = |text: &str| {
+            let mut query = Query::of(text);
+            let value = query.read::<u32>("n", number);
+            query
+                .done_with("n", value)
+                .map_err(|problem| problem.into_violations().remove(0).rule)
+        };
+        assert_eq!(seen("n=5").unwrap(), 5);
+        assert_eq!(seen("").unwrap_err(), "missing");
+        assert_eq!(seen("n=x").unwrap_err(), "form");
+        assert_eq!(seen("n=5&m=1").unwrap_err(), "unknown_parameter");
     }
 
     #[test]

@@ -10,15 +10,19 @@ pub(crate) use table::Code;
 use axum::response::{IntoResponse, Response};
 use hongyan_domain::port::StoreError;
 use hongyan_domain::template::Violation;
-use hongyan_engine::{CredentialError, WechatFailure};
+use hongyan_engine::{CredentialError, JsSignatureFailure, LoginFailure, WechatFailure};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use crate::convert;
+use crate::extract::invalid;
 
 /// Seconds after which what failed for want of storage or of WeChat is worth
 /// another try.
 const RETRY_SECONDS: u32 = 2;
+
+/// Seconds after which WeChat lets a person log in again who did so too often.
+const PATIENCE_SECONDS: u32 = 60;
 
 /// A refusal on its way to the caller. Boxed: the good path should not carry its
 /// weight.
@@ -217,6 +221,64 @@ impl From<WechatFailure> for Problem {
             }
             WechatFailure::Store(error) => error.into(),
             WechatFailure::Missing => Self::new(Code::UnknownAccount, sentence),
+        }
+    }
+}
+
+impl From<LoginFailure> for Problem {
+    fn from(failure: LoginFailure) -> Self {
+        let sentence = failure.to_string();
+        match failure {
+            LoginFailure::NotAMiniProgram => Self::new(Code::WrongKind, sentence),
+            LoginFailure::BadCode => Self::invalid(vec![invalid(
+                "/code",
+                "length",
+                sentence,
+                "登录 code 应为 1 到 256 个字符",
+            )]),
+            LoginFailure::Refused(refusal) => {
+                let code = refusal.errcode.0;
+                let problem = match code {
+                    // The code itself, or the person: used, ended, of another
+                    // mini program, blocked.
+                    40029 | 40163 | 40226 | 41008 => Self::new(Code::LoginRefused, sentence),
+                    // Busy, or too often: the same code may work later.
+                    -1 | 45011 => {
+                        Self::new(Code::WechatRefused, sentence).retry_after(PATIENCE_SECONDS)
+                    }
+                    _ => Self::new(Code::WechatRefused, sentence),
+                };
+                problem.because_wechat(code, Some(refusal.errmsg), refusal.rid)
+            }
+            LoginFailure::Unreachable { .. } => {
+                Self::new(Code::WechatUnreachable, sentence).retry_after(RETRY_SECONDS)
+            }
+            LoginFailure::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<JsSignatureFailure> for Problem {
+    fn from(failure: JsSignatureFailure) -> Self {
+        let sentence = failure.to_string();
+        match failure {
+            JsSignatureFailure::NotAnOfficialAccount => Self::new(Code::WrongKind, sentence),
+            JsSignatureFailure::BadUrl => Self::invalid(vec![invalid(
+                "/url",
+                "form",
+                "url must be the page's whole address, http or https",
+                "url 应为页面的完整地址（http 或 https）",
+            )]),
+            JsSignatureFailure::OriginNotAllowed { origin } => {
+                Self::new(Code::OriginNotAllowed, sentence).with_violations(vec![invalid(
+                    "/url",
+                    "origin_not_allowed",
+                    format!("{origin} is not among the account's js_origins"),
+                    format!("{origin} 不在账号的 js_origins 之中"),
+                )])
+            }
+            JsSignatureFailure::Wechat(failure) => (*failure).into(),
+            JsSignatureFailure::Store(error) => error.into(),
         }
     }
 }

@@ -43,6 +43,9 @@ problems! {
     InvalidJson: "invalid_json", 400, "The body is not JSON",
         "The body is empty, not UTF-8, not JSON, or nested too deep. `detail` names the line and column.",
         "请求体为空、不是 UTF-8、不是 JSON，或嵌套过深。`detail` 指出行和列。";
+    InvalidToml: "invalid_toml", 400, "The body is not TOML",
+        "The body is not UTF-8, not TOML, or of another shape than wanted. `detail` names the line.",
+        "请求体不是 UTF-8、不是 TOML，或结构不符。`detail` 指出行号。";
     InvalidQuery: "invalid_query", 400, "A query parameter is wrong",
         "A query parameter is unknown or has an impossible value. `violations` names each one.",
         "查询参数未知或取值不合法。`violations` 逐一列出。";
@@ -73,6 +76,18 @@ problems! {
     UnknownKey: "unknown_key", 404, "No such API key",
         "No key has this id, or the calling key may not manage it.",
         "没有这个 id 的密钥，或当前密钥无权管理它。";
+    UnknownContact: "unknown_contact", 404, "No such contact",
+        "Nobody with this openid is known at the account.",
+        "该账号下没有这个 openid 的用户记录。";
+    UnknownUser: "unknown_user", 404, "No such user",
+        "No user has this id, or the key may see none of its accounts. `PUT /v1/users/{id}` binds one.",
+        "没有这个 id 的用户，或该密钥无权查看其账号。可用 `PUT /v1/users/{id}` 绑定。";
+    UnknownCallback: "unknown_callback", 404, "No such callback",
+        "The account has no callback of this id, or it is old and was removed.",
+        "该账号没有这个 id 的回调，或因过旧已被清除。";
+    UnknownTicket: "unknown_ticket", 404, "The ticket is not valid",
+        "The ticket was exchanged already, is too old, or belongs to another account. Send the person through `/h5/{account}/oauth` again.",
+        "票据已被兑换、已过期，或属于其他账号。请让用户重新经过 `/h5/{account}/oauth`。";
     UnknownErrcode: "unknown_errcode", 404, "The errcode is not in the catalogue",
         "WeChat has published nothing about this code that we know of. `GET /v1/errcodes?q=` searches.",
         "未见微信公布此错误码。可用 `GET /v1/errcodes?q=` 搜索。";
@@ -94,6 +109,9 @@ problems! {
     InUse: "in_use", 409, "It is still needed",
         "It cannot be removed while something depends on it; `detail` says what.",
         "仍被使用，不能删除；`detail` 说明原因。";
+    NoBackend: "no_backend", 409, "The account has no backends",
+        "There is nowhere to send the callback to. `PATCH /v1/accounts/{account}` with `backends` names some.",
+        "账号没有配置后端，无处转发。用 `PATCH /v1/accounts/{account}` 设置 `backends`。";
     BeingSent: "being_sent", 409, "The message is being sent",
         "It is with WeChat at this moment or may have gone out already, so it cannot be taken back.",
         "消息正在发送，或可能已经发出，无法取消。";
@@ -112,9 +130,18 @@ problems! {
     UnknownTemplate: "unknown_template", 422, "The account has no such template",
         "`detail` names templates the account has. A template made just now appears after `POST /v1/accounts/{account}/templates/sync`.",
         "`detail` 列出账号已有的模板。新建的模板需先 `POST /v1/accounts/{account}/templates/sync` 同步。";
-    WrongKind: "wrong_kind", 422, "The account cannot send this kind",
-        "Official accounts send `template`, mini programs send `subscribe`.",
-        "公众号发送 `template`，小程序发送 `subscribe`。";
+    WrongKind: "wrong_kind", 422, "The account is of the wrong kind for this",
+        "Official accounts send `template`, `notification`, `one_time` and `customer_service`, and have web pages. Mini programs send `subscribe` and `customer_service`, and have logins.",
+        "公众号发送 `template`、`notification`、`one_time`、`customer_service`，并支持网页；小程序发送 `subscribe`、`customer_service`，并支持登录。";
+    UnknownPerson: "unknown_person", 422, "Nobody at the account is known by this",
+        "The unionid or user id leads to no openid at the sending account. `detail` says what is missing; `GET /v1/reach` shows what is known.",
+        "该 unionid 或用户 id 在发送账号下没有对应的 openid。`detail` 说明缺少什么；`GET /v1/reach` 可查看已知情况。";
+    LoginRefused: "login_refused", 422, "WeChat does not take the login code",
+        "Codes of `wx.login` work once, for five minutes, and only at the mini program that made them. `diagnosis` says which it was; ask for a new code.",
+        "`wx.login` 的 code 只能使用一次，五分钟内有效，且仅限签发它的小程序。`diagnosis` 说明原因，请重新获取。";
+    OriginNotAllowed: "origin_not_allowed", 422, "Pages of this origin get no signature",
+        "The page's origin is not among the account's `js_origins`. `PATCH /v1/accounts/{account}` adds it.",
+        "页面的来源不在账号的 `js_origins` 之中。用 `PATCH /v1/accounts/{account}` 添加。";
     IdempotencyKeyReused: "idempotency_key_reused", 422, "The Idempotency-Key belongs to another request",
         "Within 24 hours the same key was used for a request with another path or body. Use a new key for a new request.",
         "24 小时内该键已用于路径或内容不同的请求。新请求请使用新的键。";

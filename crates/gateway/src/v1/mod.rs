@@ -2,10 +2,16 @@
 //! wanted, what was answered before, do it, say so.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
+pub(crate) mod contacts;
 pub(crate) mod errcodes;
+pub(crate) mod grants;
 pub(crate) mod keys;
 pub(crate) mod messages;
+pub(crate) mod reply_rules;
 pub(crate) mod templates;
+pub(crate) mod users;
+pub(crate) mod web;
 
 use axum::body::Body;
 use axum::response::Response;

@@ -23,7 +23,7 @@ async fn an_account_lives_from_post_to_delete() {
     assert_eq!(created["health"], json!({"status": "healthy"}));
     assert_eq!(
         created["callback"],
-        json!({"has_token": true, "has_encoding_aes_key": true})
+        json!({"has_token": true, "has_encoding_aes_key": true, "has_previous": false})
     );
     assert_eq!(
         (&created["token_mode"], &created["max_in_flight"]),

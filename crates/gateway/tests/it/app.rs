@@ -190,6 +190,12 @@ impl App {
         .await
     }
 
+    pub(crate) async fn put(&self, key: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {key}");
+        self.raw("PUT", path, &[("authorization", &bearer)], body.to_string())
+            .await
+    }
+
     pub(crate) async fn post_once(
         &self,
         key: &str,
@@ -231,6 +237,7 @@ async fn seed(store: &SqliteStore) {
         rate_per_second: None,
         max_in_flight: 8,
         disabled: false,
+        options: Default::default(),
     };
     use hongyan_domain::account::AccountKind::{MiniProgram, OfficialAccount};
     let oa = store

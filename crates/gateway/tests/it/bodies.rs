@@ -92,18 +92,24 @@ async fn wrong_fields_are_named_by_their_place() {
         (json!({"accuont": "demo-oa"}), "/accuont", "unknown_field"),
         (json!({"kind": 5}), "/kind", "type"),
         (json!({"kind": "sms"}), "/kind", "not_listed"),
-        (
-            json!({"kind": "customer_service"}),
-            "/kind",
-            "not_supported_yet",
-        ),
         (json!({"kind": "subscribe"}), "/kind", "wrong_kind"),
         (json!({"to": {"openid": "o\u{0}"}}), "/to/openid", "form"),
         (
             json!({"to": {"user_id": "u"}}),
             "/to/user_id",
-            "not_supported_yet",
+            "unknown_person",
         ),
+        (
+            json!({"to": {"unionid": "u"}}),
+            "/to/unionid",
+            "unknown_person",
+        ),
+        (
+            json!({"to": {"login_code": "c"}}),
+            "/to/login_code",
+            "wrong_kind",
+        ),
+        (json!({"fallback": []}), "/fallback", "not_supported_yet"),
         (json!({"to": "oPerson"}), "/to", "type"),
         (
             json!({"data": {"thing1": 5, "time2": "10:00"}}),
@@ -255,6 +261,8 @@ async fn query_parameters_are_checked_like_fields() {
         ("openid=a%20b", "?openid"),
         ("acount=demo-oa", "?acount"),
         ("reference=%ff", "?reference"),
+        ("no_receipt_after_minutes=0", "?no_receipt_after_minutes"),
+        ("no_receipt_after_minutes=10m", "?no_receipt_after_minutes"),
     ];
     for (query, pointer) in cases {
         let problem = app

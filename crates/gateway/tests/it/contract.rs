@@ -61,6 +61,7 @@ fn operations() -> Vec<(String, String, Scope)> {
             let path = path
                 .replace("{id}", "msg_0192d3a4b5c67d8e9f00112233445566")
                 .replace("{account}", "demo-oa")
+                .replace("{openid}", "oNobody")
                 .replace("{code}", "47003");
             operations.push((method.to_uppercase(), path, scope.parse().unwrap()));
         }
@@ -94,7 +95,7 @@ fn the_description_is_whole() {
     ] {
         assert!(seen.iter().any(|operation| operation == wanted), "{wanted}");
     }
-    assert_eq!(seen.len(), 21);
+    assert_eq!(seen.len(), 39);
 }
 
 #[tokio::test]

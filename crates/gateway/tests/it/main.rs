@@ -10,8 +10,11 @@ mod app;
 
 mod accounts;
 mod bodies;
+mod callbacks;
 mod contract;
+mod h5;
 mod keys;
 mod messages;
 mod metrics;
+mod people;
 mod serving;

@@ -287,3 +287,120 @@ async fn the_end_answers_those_who_wait() {
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     assert!(answer.contains("\"status\":\"queued\""), "{answer}");
 }
+
+#[tokio::test]
+async fn the_client_speaks_of_people_and_callbacks() {
+    let serving = serving().await;
+    let client = serving.client(Scope::Admin).await;
+    let page = PageQuery::default();
+    let code = |error: hongyan_api::ApiError| error.code().map(str::to_owned).unwrap();
+
+    let report = hongyan_api::ReportConsents {
+        openid: "mA/ 号".replace(' ', ""),
+        results: [("tplNotice".to_owned(), "accept".to_owned())].into(),
+    };
+    let report = client
+        .report_consents("demo-mp", &report, Some("tap"))
+        .await
+        .unwrap();
+    assert!(report.counted["tplNotice"]);
+    let grants = client.grants("demo-mp", "mA/号").await.unwrap();
+    assert_eq!(grants.items, report.grants);
+    let who = hongyan_api::ReachQuery {
+        account: Some("demo-mp".to_owned()),
+        openid: Some("mA/号".to_owned()),
+        ..Default::default()
+    };
+    let reach = client.reach(&who).await.unwrap();
+    assert!(
+        reach.items[0]
+            .routes
+            .iter()
+            .any(|route| route.can == hongyan_api::Can::Yes)
+    );
+
+    let binding = hongyan_api::BindUser {
+        openids: [("demo-mp".to_owned(), "mA/号".to_owned())].into(),
+        ..Default::default()
+    };
+    let user = client.bind_user("张/三", &binding).await.unwrap();
+    assert_eq!(client.user("张/三").await.unwrap(), user);
+    assert_eq!(client.users(&page).await.unwrap().items, [user]);
+    client.remove_user("张/三").await.unwrap();
+    assert_eq!(
+        code(client.user("张/三").await.unwrap_err()),
+        "unknown_user"
+    );
+
+    let filter = hongyan_api::ContactFilter::default();
+    client.contacts("demo-mp", &filter, &page).await.unwrap();
+    let nobody = client.contact("demo-mp", "o/x").await.unwrap_err();
+    assert_eq!(code(nobody), "unknown_contact");
+    let nobody = client.forget_contact("demo-mp", "o/x").await.unwrap_err();
+    assert_eq!(code(nobody), "unknown_contact");
+
+    let login = hongyan_api::NewLogin { code: "c".into() };
+    let refused = client.login("demo-oa", &login).await.unwrap_err();
+    assert_eq!(code(refused), "wrong_kind");
+    let ticket = hongyan_api::RedeemTicket { ticket: "t".into() };
+    let refused = client.redeem_ticket("demo-oa", &ticket, None).await;
+    assert_eq!(code(refused.unwrap_err()), "unknown_ticket");
+    let url = "https://a.example".to_owned();
+    let refused = client
+        .sign_page("demo-oa", &hongyan_api::SignPage { url })
+        .await;
+    assert_eq!(code(refused.unwrap_err()), "origin_not_allowed");
+
+    let rules: hongyan_api::rule::RuleSet =
+        serde_json::from_str(r#"{"rules":[{"name":"a","reply":{"type":"nothing"}}]}"#).unwrap();
+    assert_eq!(
+        client.replace_reply_rules("demo-oa", &rules).await.unwrap(),
+        rules
+    );
+    assert_eq!(client.reply_rules("demo-oa").await.unwrap(), rules);
+    let filter = hongyan_api::CallbackFilter::default();
+    let none = client.callbacks("demo-oa", &filter, &page).await.unwrap();
+    assert!(none.items.is_empty());
+    let id = "evt_0192d3a4b5c67d8e9f00112233445566";
+    let unknown = client.callback("demo-oa", id).await.unwrap_err();
+    assert_eq!(code(unknown), "unknown_callback");
+    let replay = hongyan_api::ReplayCallback::default();
+    let unknown = client.replay_callback("demo-oa", id, &replay).await;
+    assert_eq!(code(unknown.unwrap_err()), "unknown_callback");
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn wechat_may_call_in_http_1_0() {
+    let serving = serving().await;
+    let ask = |account: &str| {
+        let body = "<xml></xml>";
+        format!(
+            "POST /callback/{account}?signature=x&timestamp=1&nonce=2 HTTP/1.0\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    };
+    let answer = exchange(serving.address, ask("nobody")).await;
+    assert!(answer.starts_with("HTTP/1.0 404 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn a_callback_that_cannot_be_stored_is_asked_for_again() {
+    let app = App::new().await;
+    let key = app.key(Scope::Admin, &[]).await;
+    let change = serde_json::json!({"callback": {"token": "callbackToken"}});
+    app.patch(&key, "/v1/accounts/demo-oa", &change)
+        .await
+        .is(200);
+    Store::shutdown(&*app.store).await;
+    let signature = hongyan_wechat::callback::signature("callbackToken", &["1", "2"]);
+    let path = format!("/callback/demo-oa?signature={signature}&timestamp=1&nonce=2");
+    let body = "<xml><ToUserName>gh_1</ToUserName><FromUserName>oA</FromUserName><CreateTime>1795233600</CreateTime>\
+                <MsgType>text</MsgType><Content>x</Content><MsgId>1</MsgId></xml>";
+    let answer = app.raw("POST", &path, &[], body).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (503, ""));
+    assert!(answer.headers.contains_key("retry-after"));
+}

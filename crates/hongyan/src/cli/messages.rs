@@ -46,6 +46,9 @@ struct List {
     /// Only messages whose last attempt ended in this code
     #[arg(long, allow_negative_numbers = true)]
     errcode: Option<i64>,
+    /// Only messages WeChat accepted so many minutes ago or earlier and said nothing about since
+    #[arg(long, value_name = "MINUTES")]
+    no_receipt_after: Option<u32>,
     /// Made at this time or later
     #[arg(long, value_name = "TIME")]
     created_after: Option<Timestamp>,
@@ -98,6 +101,7 @@ impl List {
             openid: self.openid,
             reference: self.reference,
             errcode: self.errcode,
+            no_receipt_after_minutes: self.no_receipt_after,
             created_after: self.created_after,
             created_before: self.created_before,
         };
@@ -137,9 +141,7 @@ impl List {
             "reference",
         ];
         output::table(&head, rows, "no message fits")?;
-        if let Some(cursor) = list.next_cursor {
-            output::remark(&format!("more: --cursor {cursor}"));
-        }
+        output::more(list.next_cursor.as_deref());
         Ok(())
     }
 }
@@ -151,7 +153,9 @@ fn show(message: &Message) -> Result<(), Failure> {
         ("account", message.account.clone()),
         ("kind", word(&message.kind)),
         ("to", maybe(message.to.openid.as_deref())),
-        ("template", message.template_id.clone()),
+        ("template", maybe(message.template_id.as_deref())),
+        ("scene", maybe(message.scene)),
+        ("title", maybe(message.title.as_deref())),
         ("reference", maybe(message.reference.as_deref())),
         ("created", message.created_at.to_string()),
         ("send at", time(message.send_at)),
@@ -178,6 +182,9 @@ fn show(message: &Message) -> Result<(), Failure> {
     ])?;
     for (key, value) in &message.data {
         output::text(&format!("  {key} = {}", value.value))?;
+    }
+    if let Some(content) = &message.content {
+        output::json(content)?;
     }
     let attempts = message.attempts.as_deref().unwrap_or_default();
     if attempts.is_empty() {

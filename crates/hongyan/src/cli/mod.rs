@@ -1,15 +1,21 @@
 //! The command line.
 
 mod accounts;
+mod callbacks;
 mod connection;
+mod contacts;
 mod doctor;
 mod explain;
+mod grants;
 mod keys;
+mod login;
 mod messages;
 pub(crate) mod output;
+mod rules;
 mod send;
 mod serve;
 mod templates;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +54,20 @@ enum Command {
     Accounts(accounts::Accounts),
     /// List an account's templates, or ask WeChat for them
     Templates(templates::Templates),
+    /// List, show and forget the people an account knows
+    Contacts(contacts::Contacts),
+    /// Bind your own ids to people
+    Users(users::Users),
+    /// List and report what people allowed you to send
+    Grants(grants::Grants),
+    /// Say how a person can be reached now
+    Reach(grants::Reach),
+    /// Turn a mini program's login code into the person
+    Login(login::Login),
+    /// Show, set and check reply rules
+    Rules(rules::Rules),
+    /// List, show, follow and replay what WeChat told an account
+    Callbacks(callbacks::Callbacks),
     /// Make, list and remove API keys, on the database itself: no gateway needed
     Keys(keys::Keys),
     /// Say what a WeChat errcode means and what to do about it
@@ -120,6 +140,13 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Messages(messages) => talk(|connection| messages.run(connection)),
         Command::Accounts(accounts) => talk(|connection| accounts.run(connection)),
         Command::Templates(templates) => talk(|connection| templates.run(connection)),
+        Command::Contacts(contacts) => talk(|connection| contacts.run(connection)),
+        Command::Users(users) => talk(|connection| users.run(connection)),
+        Command::Grants(grants) => talk(|connection| grants.run(connection)),
+        Command::Reach(reach) => talk(|connection| reach.run(connection)),
+        Command::Login(login) => talk(|connection| login.run(connection)),
+        Command::Rules(rules) => rules.run(),
+        Command::Callbacks(callbacks) => talk(|connection| callbacks.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),
         Command::Explain(explain) => explain.run(),
         Command::Doctor(doctor) => block_on(doctor.run()),

@@ -81,6 +81,13 @@ pub(crate) fn remark(remark: &str) {
     eprintln!("{remark}");
 }
 
+/// Says on standard error how to go on where a list ended.
+pub(crate) fn more(next_cursor: Option<&str>) {
+    if let Some(cursor) = next_cursor {
+        remark(&format!("more: --cursor {cursor}"));
+    }
+}
+
 /// A time or nothing.
 pub(crate) fn time(at: Option<jiff::Timestamp>) -> String {
     at.map(|at| at.to_string()).unwrap_or_default()

@@ -13,37 +13,56 @@ use crate::failure::Failure;
 /// Sends a message; exit code 0 only if it was accepted.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: hongyan send --account demo-oa --kind template --to OPENID \\\n    --template ID --data thing1=Parcel --data time2='2026-11-20 10:00' --wait\n\nExit code 0 = accepted (with --wait: by WeChat), 1 = not."
+    group = clap::ArgGroup::new("recipient").required(true).args(["to", "to_user", "to_unionid", "login_code"]),
+    after_help = "Examples: hongyan send --account demo-oa --kind template --to OPENID \\\n    --template ID --data thing1=Parcel --data time2='2026-11-20 10:00' --wait\n  hongyan send --account demo-oa --kind customer_service --to-user 42 \\\n    --content '{\"msgtype\": \"text\", \"text\": {\"content\": \"On its way\"}}' --wait\n\nExit code 0 = accepted (with --wait: by WeChat), 1 = not."
 )]
 pub(super) struct Send {
     /// The account that sends it
     #[arg(long, value_name = "NAME")]
     account: String,
-    /// template or subscribe
+    /// template, subscribe, notification, one_time or customer_service
     #[arg(long, value_parser = word::<Kind>)]
     kind: Kind,
     /// The recipient's openid at the account
     #[arg(long, allow_hyphen_values = true, value_name = "OPENID")]
-    to: String,
-    /// The template's id
+    to: Option<String>,
+    /// Your own id of the recipient, bound with `hongyan users bind`
     #[arg(long, allow_hyphen_values = true, value_name = "ID")]
-    template: String,
+    to_user: Option<String>,
+    /// The recipient over linked accounts
+    #[arg(long, allow_hyphen_values = true, value_name = "UNIONID")]
+    to_unionid: Option<String>,
+    /// The recipient by a fresh wx.login code of the mini program
+    #[arg(long, allow_hyphen_values = true, value_name = "CODE")]
+    login_code: Option<String>,
+    /// The template's id; for every kind but customer_service
+    #[arg(long, allow_hyphen_values = true, value_name = "ID")]
+    template: Option<String>,
+    /// The heading (one_time)
+    #[arg(long, allow_hyphen_values = true)]
+    title: Option<String>,
+    /// The scene the person consented under (one_time)
+    #[arg(long, value_name = "NUMBER")]
+    scene: Option<u32>,
+    /// WeChat's own body from msgtype on (customer_service)
+    #[arg(long, value_name = "JSON", value_parser = object, conflicts_with_all = ["template", "data"])]
+    content: Option<serde_json::Map<String, serde_json::Value>>,
     /// A slot's value; repeat it for every slot. KEY=VALUE, or KEY=VALUE#RRGGBB is not split: use --color
     #[arg(long = "data", value_name = "KEY=VALUE", value_parser = pair)]
     data: Vec<(String, String)>,
     /// A slot's colour, such as thing1=#173177
     #[arg(long = "color", value_name = "KEY=#RRGGBB", value_parser = pair)]
     colors: Vec<(String, String)>,
-    /// Web page opened on tap (template)
+    /// Web page opened on tap (template, one_time)
     #[arg(long)]
     url: Option<String>,
-    /// Mini program opened on tap (template): its appid
+    /// Mini program opened on tap (template, notification, one_time): its appid
     #[arg(long, value_name = "APPID")]
     miniprogram: Option<String>,
     /// Page of that mini program
     #[arg(long, value_name = "PATH", requires = "miniprogram")]
     pagepath: Option<String>,
-    /// Page of the mini program (subscribe)
+    /// Page of the mini program (subscribe), web page (notification)
     #[arg(long, allow_hyphen_values = true)]
     page: Option<String>,
     /// Not before this time, such as 2026-11-20T10:00:00Z
@@ -166,13 +185,18 @@ impl Send {
                 "--color {key}= has no --data {key}="
             )));
         }
-        let mut message = NewMessage::new(
-            self.account.clone(),
-            self.kind,
-            Recipient::openid(self.to.clone()),
-            self.template.clone(),
-            data,
-        );
+        let to = Recipient {
+            openid: self.to.clone(),
+            unionid: self.to_unionid.clone(),
+            user_id: self.to_user.clone(),
+            login_code: self.login_code.clone(),
+        };
+        let mut message = NewMessage::new(self.account.clone(), self.kind, to, "", Data::new());
+        message.template_id.clone_from(&self.template);
+        message.data = (self.content.is_none() || !data.is_empty()).then_some(data);
+        message.title.clone_from(&self.title);
+        message.scene = self.scene;
+        message.content.clone_from(&self.content);
         message.url.clone_from(&self.url);
         message.miniprogram = self.miniprogram.clone().map(|appid| MiniProgramLink {
             appid,
@@ -198,6 +222,13 @@ fn verdict(message: &Message) -> Result<(), Failure> {
     if let Some(errcode) = message.errcode {
         sentence = format!("{sentence}: errcode {errcode}");
     }
+    let last = message.attempts.iter().flatten().next_back();
+    if let Some(withheld) = last.and_then(|attempt| attempt.withheld.as_ref()) {
+        sentence = format!("{sentence}: {}", withheld.message);
+    }
+    if let Some(receipt) = &message.receipt {
+        sentence = format!("{sentence}: {}", receipt.status);
+    }
     if let Some(diagnosis) = &message.diagnosis {
         sentence = format!(
             "{sentence}, {}\n  What to do: {}",
@@ -207,7 +238,12 @@ fn verdict(message: &Message) -> Result<(), Failure> {
     Err(Failure::new(sentence))
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
+}
+
+/// A name and a value.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),

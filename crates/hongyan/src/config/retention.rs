@@ -10,19 +10,26 @@ pub(crate) struct Retention {
     /// How many days messages that are over are kept with their attempts;
     /// 0 = for ever.
     pub(crate) messages_days: u32,
+    /// How many days WeChat's callbacks are kept; 0 = for ever.
+    pub(crate) callbacks_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { messages_days: 90 }
+        Self {
+            messages_days: 90,
+            callbacks_days: 30,
+        }
     }
 }
 
 impl Retention {
     pub(crate) fn settings(&self) -> RetentionSettings {
-        let days = u64::from(self.messages_days);
+        let days =
+            |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
         RetentionSettings {
-            messages: (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60)),
+            messages: days(self.messages_days),
+            callbacks: days(self.callbacks_days),
         }
     }
 }

@@ -185,3 +185,26 @@ fn a_template_id_may_begin_with_a_hyphen() {
     // Nobody answers there; but it was understood.
     assert_eq!(sent.status.code(), Some(1), "{}", stderr(&sent));
 }
+
+#[test]
+fn rules_are_checked_without_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("rules.toml");
+    let rule = "[[rules]]\nname = \"welcome\"\nwhen = { event = \"subscribe\" }\nreply = { type = \"text\", content = \"hi\" }\n";
+    std::fs::write(&file, rule).unwrap();
+    let check = |kind: &str| {
+        run(hongyan()
+            .args(["rules", "check", "--kind", kind])
+            .arg(&file))
+    };
+    let good = check("official_account");
+    assert!(good.status.success(), "{}", stderr(&good));
+    assert!(stdout(&good).contains("1 rules"), "{}", stdout(&good));
+    let bad = check("mini_program");
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(
+        stderr(&bad).contains("rule \"welcome\", reply.type"),
+        "{}",
+        stderr(&bad)
+    );
+}

@@ -129,3 +129,14 @@ fn looking_makes_nothing() {
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn reply_rules_that_cannot_be_read_are_named_with_their_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[server]\nlisten = \"127.0.0.1:0\"\n[[accounts]]\nname = \"shop\"\nkind = \"official_account\"\n\
+                appid = \"wx1\"\nsecret = \"s\"\nreply_rules = \"rules.toml\"\n";
+    std::fs::write(dir.path().join("hongyan.toml"), text).unwrap();
+    refuses(&serve(dir.path()), &["cannot read", "rules.toml"]);
+    std::fs::write(dir.path().join("rules.toml"), "[[rules]]\nnam = \"x\"\n").unwrap();
+    refuses(&serve(dir.path()), &["rules.toml line 2", "nam"]);
+}

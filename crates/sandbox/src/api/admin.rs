@@ -186,7 +186,9 @@ pub(super) fn list_templates(_: &Call<'_>, account: &Account) -> Outcome {
                     "content": "{{content.DATA}}",
                     "example": "",
                 })),
-                MessageKind::Subscribe | MessageKind::Notification => None,
+                MessageKind::Subscribe
+                | MessageKind::Notification
+                | MessageKind::CustomerService => None,
             }
         })
         .collect();

@@ -74,7 +74,7 @@ where
         .and_then(|length| length.parse().ok())
         .is_some_and(|length: usize| length > BODY_LIMIT)
     {
-        return closing(seen.finish(&[], refused(world, now, &refusal::TOO_LARGE)));
+        return closing(seen.finish(&[], seen.refused(&refusal::TOO_LARGE)));
     }
     let body = match Limited::new(body, BODY_LIMIT).collect().await {
         Ok(body) => body.to_bytes(),
@@ -105,14 +105,14 @@ where
         drop(seen.finish(&body, draft));
         return Reply::Hangup;
     }
-    Reply::Answer(seen.finish(&body, struck(world, now, &effect)))
+    Reply::Answer(seen.finish(&body, struck(&seen, &effect)))
 }
 
 /// Runs the handler of the path.
 fn run(seen: &mut Seen<'_>, endpoint: Option<usize>, body: &[u8]) -> Draft {
     let (world, now) = (seen.world, seen.now);
     let Some(endpoint) = endpoint else {
-        return refused(world, now, &refusal::INVALID_URL);
+        return seen.refused(&refusal::INVALID_URL);
     };
     let call = Call {
         world,
@@ -135,7 +135,7 @@ fn run(seen: &mut Seen<'_>, endpoint: Option<usize>, body: &[u8]) -> Draft {
             rid: None,
             json: true,
         },
-        Err(refusal) => refused(world, now, &refusal),
+        Err(refusal) => seen.refused(&refusal),
     }
 }
 
@@ -158,18 +158,6 @@ fn serve(call: &Call<'_>, method: &Method) -> Outcome {
     }
 }
 
-fn refused(world: &World, now: i64, refusal: &Refusal) -> Draft {
-    let rid = world.ids.rid(now);
-    let body = refusal.body(&rid);
-    Draft {
-        status: 200,
-        body,
-        errcode: refusal.code,
-        rid: Some(rid),
-        json: true,
-    }
-}
-
 /// The answer of WeChat's front to a POST without a length: no JSON.
 fn precondition_failed() -> Draft {
     let body = b"<html><head><title>412 Precondition Failed</title></head><body>412 Precondition Failed</body></html>";
@@ -183,7 +171,7 @@ fn precondition_failed() -> Draft {
 }
 
 /// The answer a fault asks for.
-fn struck(world: &World, now: i64, effect: &FaultEffect) -> Draft {
+fn struck(seen: &Seen<'_>, effect: &FaultEffect) -> Draft {
     let status = effect.http_status.unwrap_or(200);
     let Some(code) = effect.errcode else {
         let body = format!("<html><body>{status}</body></html>").into_bytes();
@@ -201,7 +189,7 @@ fn struck(world: &World, now: i64, effect: &FaultEffect) -> Draft {
     }
     Draft {
         status,
-        ..refused(world, now, &refusal)
+        ..seen.refused(&refusal)
     }
 }
 
@@ -225,6 +213,23 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// The calls of the old family answer in a style of their own.
+    fn is_sns(&self) -> bool {
+        self.head.uri.path().starts_with("/sns/")
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Draft {
+        let rid = self.world.ids.rid(self.now);
+        let body = refusal.body(&rid, self.is_sns());
+        Draft {
+            status: 200,
+            body,
+            errcode: refusal.code,
+            rid: Some(rid),
+            json: true,
+        }
+    }
+
     /// Logs the call and turns the draft into a response.
     fn finish(&self, body: &[u8], draft: Draft) -> Response {
         if draft.errcode != 0 {
@@ -243,13 +248,14 @@ impl Seen<'_> {
             elapsed_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             peer: self.peer.to_canonical(),
             account: self.account,
+            target: None,
         });
         let mut response = Response::new(Body::from(draft.body));
         *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or_default();
-        let kind = if draft.json {
-            JSON
-        } else {
-            HeaderValue::from_static("text/html")
+        let kind = match (draft.json, self.is_sns()) {
+            (true, false) => JSON,
+            (true, true) => HeaderValue::from_static("text/plain"),
+            (false, _) => HeaderValue::from_static("text/html"),
         };
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response

@@ -3,14 +3,31 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::{Call, admin, newtmpl, openapi, subscribe_send, template_send, tokens, users};
-use crate::model::AccountKind;
+use super::{
+    Call, admin, custom_send, network, newtmpl, oauth, one_time_send, openapi, session,
+    subscribe_send, template_send, ticket, tokens, typing, users,
+};
+use crate::model::{AccountKind, MessageKind};
 use crate::refusal::{self, Outcome, Refusal};
 use crate::state::account::{Account, Book};
 
 pub(crate) const TEMPLATE_SEND: &str = "/cgi-bin/message/template/send";
 pub(crate) const SUBSCRIBE_SEND: &str = "/cgi-bin/message/subscribe/send";
+pub(crate) const NOTIFICATION_SEND: &str = "/cgi-bin/message/subscribe/bizsend";
+pub(crate) const ONE_TIME_SEND: &str = "/cgi-bin/message/template/subscribe";
+pub(crate) const CUSTOM_SEND: &str = "/cgi-bin/message/custom/send";
 pub(crate) const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
+
+/// The path that sends messages of a kind.
+pub(crate) fn send_path(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Template => TEMPLATE_SEND,
+        MessageKind::Subscribe => SUBSCRIBE_SEND,
+        MessageKind::Notification => NOTIFICATION_SEND,
+        MessageKind::OneTime => ONE_TIME_SEND,
+        MessageKind::CustomerService => CUSTOM_SEND,
+    }
+}
 
 /// One path.
 #[derive(Debug)]
@@ -28,6 +45,8 @@ pub(crate) struct Endpoint {
 pub(crate) enum Method {
     Get,
     Post,
+    /// Whatever comes; only the query counts.
+    Any,
 }
 
 /// Whose token may call.
@@ -55,6 +74,7 @@ impl Endpoint {
         let (fits, wrong) = match self.method {
             Method::Get => (*method == http::Method::GET, refusal::REQUIRE_GET),
             Method::Post => (*method == http::Method::POST, refusal::REQUIRE_POST),
+            Method::Any => return Ok(()),
         };
         if fits {
             Ok(())
@@ -65,7 +85,8 @@ impl Endpoint {
         }
     }
 
-    /// 48001, or 45109 for template messages with a mini program's token.
+    /// 48001, or 45109 for template messages with a mini program's token, or
+    /// 40200 for the sign of typing.
     pub(crate) fn check_audience(&self, kind: AccountKind) -> Result<(), Refusal> {
         match (self.audience, kind) {
             (Audience::Everybody, _)
@@ -75,6 +96,12 @@ impl Endpoint {
                 if self.path == TEMPLATE_SEND =>
             {
                 Err(refusal::RETIRED_UNIFORM)
+            }
+            (Audience::OfficialAccounts, AccountKind::MiniProgram)
+            | (Audience::MiniPrograms, AccountKind::OfficialAccount)
+                if self.path.ends_with("/typing") =>
+            {
+                Err(refusal::INVALID_ACCOUNT_TYPE)
             }
             (Audience::OfficialAccounts, AccountKind::MiniProgram)
             | (Audience::MiniPrograms, AccountKind::OfficialAccount) => Err(refusal::UNAUTHORIZED),
@@ -141,6 +168,17 @@ const fn post(
     }
 }
 
+/// A call without an access token of the account; its limit is one a minute.
+const fn sns(path: &'static str, handler: fn(&Call<'_>) -> Outcome) -> Endpoint {
+    Endpoint {
+        path,
+        method: Method::Any,
+        daily: None,
+        audience: Audience::Everybody,
+        handler: Handler::Open(handler),
+    }
+}
+
 const fn retired(path: &'static str, refusal: Refusal) -> Endpoint {
     Endpoint {
         path,
@@ -155,7 +193,7 @@ const fn retired(path: &'static str, refusal: Refusal) -> Endpoint {
 const UNPUBLISHED: u64 = 100_000;
 
 /// Every path, with the documented daily limits of a new account.
-pub(crate) static ENDPOINTS: [Endpoint; 25] = [
+pub(crate) static ENDPOINTS: [Endpoint; 38] = [
     post(
         TEMPLATE_SEND,
         100_000,
@@ -299,6 +337,54 @@ pub(crate) static ENDPOINTS: [Endpoint; 25] = [
         Audience::OfficialAccounts,
         users::info,
     ),
+    post(
+        NOTIFICATION_SEND,
+        UNPUBLISHED,
+        Audience::OfficialAccounts,
+        subscribe_send::send_notification,
+    ),
+    post(
+        ONE_TIME_SEND,
+        UNPUBLISHED,
+        Audience::OfficialAccounts,
+        one_time_send::send,
+    ),
+    post(CUSTOM_SEND, 500_000, Audience::Everybody, custom_send::send),
+    post(
+        "/cgi-bin/message/custom/typing",
+        UNPUBLISHED,
+        Audience::OfficialAccounts,
+        typing::set,
+    ),
+    post(
+        "/cgi-bin/message/custom/business/typing",
+        UNPUBLISHED,
+        Audience::MiniPrograms,
+        typing::set,
+    ),
+    post(
+        "/cgi-bin/callback/check",
+        UNPUBLISHED,
+        Audience::Everybody,
+        network::check,
+    ),
+    get(
+        "/cgi-bin/ticket/getticket",
+        UNPUBLISHED,
+        Audience::OfficialAccounts,
+        ticket::get,
+    ),
+    get(
+        "/wxa/checksession",
+        UNPUBLISHED,
+        Audience::MiniPrograms,
+        session::check,
+    ),
+    sns("/sns/jscode2session", session::from_code),
+    sns("/sns/oauth2/access_token", oauth::access_token),
+    sns("/sns/oauth2/refresh_token", oauth::refresh_token),
+    sns("/sns/userinfo", oauth::user_info),
+    sns("/sns/auth", oauth::is_valid),
     retired(
         "/cgi-bin/message/wxopen/template/send",
         refusal::RETIRED_FORM_MESSAGE,

@@ -5,16 +5,23 @@
 //! body, then what the call itself demands.
 
 mod admin;
+mod custom_send;
 pub(crate) mod dispatch;
 pub(crate) mod endpoints;
 mod library;
+mod network;
 mod newtmpl;
+mod oauth;
+mod one_time_send;
 mod openapi;
 mod payload;
 mod query;
+mod session;
 mod subscribe_send;
 mod template_send;
+mod ticket;
 mod tokens;
+mod typing;
 pub(crate) mod users;
 
 use std::cell::Cell;
@@ -37,6 +44,11 @@ pub(crate) fn query_pairs(query: &str) -> Vec<(String, String)> {
         .pairs()
         .map(|(key, value)| (key.into_owned(), value.into_owned()))
         .collect()
+}
+
+/// A parameter of the query, empty where it is absent.
+fn field(call: &Call<'_>, name: &str) -> String {
+    call.query.get(name).unwrap_or_default().into_owned()
 }
 
 /// One call on its way through the handlers.

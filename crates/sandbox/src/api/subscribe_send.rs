@@ -1,4 +1,5 @@
-//! `POST /cgi-bin/message/subscribe/send` (page "发送订阅消息").
+//! `POST /cgi-bin/message/subscribe/send` (page "发送订阅消息") and its sibling
+//! for official accounts, `/bizsend` (page "发送订阅通知").
 //!
 //! Order of checks: recipient, template, consent, data. A refusal for the data
 //! does not use the consent up (not documented; the kinder reading).
@@ -10,9 +11,10 @@ use super::Call;
 use super::payload::{Data, Text};
 use super::template_send::accepted;
 use crate::model::{MessageKind, Subscription};
-use crate::refusal::{self, Outcome};
+use crate::refusal::{self, Outcome, Refusal, ok};
 use crate::state::account::{Account, Recipient};
 use crate::state::deliver::Parcel;
+use crate::state::ledger::Written;
 
 /// Fields this sandbox acts on; `miniprogram_state` and `lang` change nothing here.
 #[derive(Deserialize)]
@@ -23,11 +25,29 @@ struct Body<'a> {
     template_id: Option<Text<'a>>,
     #[serde(borrow)]
     page: Option<Text<'a>>,
+    /// Official accounts only; wins over `page`.
+    #[serde(borrow)]
+    miniprogram: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    client_msg_id: Option<Text<'a>>,
 }
 
+/// The answer carries a msgid.
 pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
+    let written = consented(call, account, MessageKind::Subscribe)?;
+    Ok(accepted(written.msgid))
+}
+
+/// The answer carries no msgid; it comes with the receipt.
+pub(super) fn send_notification(call: &Call<'_>, account: &Account) -> Outcome {
+    consented(call, account, MessageKind::Notification)?;
+    ok()
+}
+
+/// Sends a message of a kind that needs a consent.
+fn consented(call: &Call<'_>, account: &Account, kind: MessageKind) -> Result<Written, Refusal> {
     let body: Body<'_> = call.json(Some(account))?;
     let openid = body.touser.as_ref().map_or("", |text| &*text.0);
     let template_id = body.template_id.as_ref().map_or("", |text| &*text.0);
@@ -42,7 +62,7 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
         .ok_or(refusal::INVALID_OPENID)?;
     let template = book
         .template(template_id)
-        .filter(|template| template.source.kind == MessageKind::Subscribe)
+        .filter(|template| template.source.kind == kind)
         .cloned()
         .ok_or(refusal::INVALID_TEMPLATE)?;
     let grant = match recipient {
@@ -68,19 +88,29 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
     };
     let parcel = Parcel {
         openid,
-        template: &template,
-        client_msg_id: None,
+        kind,
+        template_id,
+        subscription: template.subscription(),
+        client_msg_id: text(&body.client_msg_id),
         data: raw,
-        url: body
-            .page
-            .as_ref()
-            .map(|text| &*text.0)
-            .filter(|page| !page.is_empty()),
-        miniprogram: None,
+        url: text(&body.page),
+        miniprogram: body
+            .miniprogram
+            .filter(|_| kind == MessageKind::Notification),
+        scene: None,
+        title: None,
         at: call.now,
         used: call.used.get(),
     };
     let written = call.world.deliver(account, book, recipient, &parcel)?;
     call.used_written.set(true);
-    Ok(accepted(written.msgid))
+    Ok(written)
+}
+
+/// A text that was sent and is not empty.
+pub(super) fn text<'a>(field: &'a Option<Text<'_>>) -> Option<&'a str> {
+    field
+        .as_ref()
+        .map(|text| &*text.0)
+        .filter(|text| !text.is_empty())
 }

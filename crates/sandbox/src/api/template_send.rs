@@ -7,7 +7,7 @@ use super::Call;
 use super::payload::{Data, Text};
 use crate::model::{DuplicateAnswer, MessageKind};
 use crate::refusal::{self, Outcome};
-use crate::state::account::{Account, Recipient};
+use crate::state::account::Account;
 use crate::state::deliver::Parcel;
 
 /// Fields this sandbox acts on; `topcolor`, colours and anything unknown are ignored.
@@ -45,11 +45,7 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
     let recipient = account
         .recipient(book, openid)
         .ok_or(refusal::INVALID_OPENID)?;
-    let follows = match recipient {
-        Recipient::Member(index) => book.members.get(index).is_some_and(|one| one.following),
-        Recipient::Bulk(_) => true,
-    };
-    if !follows {
+    if !book.follows(recipient) {
         return Err(refusal::REQUIRE_SUBSCRIBE);
     }
     let template = book
@@ -71,7 +67,9 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
     };
     let parcel = Parcel {
         openid,
-        template: &template,
+        kind: MessageKind::Template,
+        template_id,
+        subscription: template.subscription(),
         client_msg_id,
         data: raw,
         url: body
@@ -80,6 +78,8 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
             .map(|text| &*text.0)
             .filter(|url| !url.is_empty()),
         miniprogram: body.miniprogram,
+        scene: None,
+        title: None,
         at: call.now,
         used: call.used.get(),
     };

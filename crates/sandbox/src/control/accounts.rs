@@ -4,11 +4,16 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use http::StatusCode;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::problem::Problem;
 use super::read;
-use crate::{AccountView, ControlError, QuotaView, Sandbox, TemplateView};
+use crate::{
+    AccountPatch, AccountView, Callback, ControlError, NewAccount, QuotaView, ReceiptRules,
+    Sandbox, TemplateView,
+};
 
 /// A list that is never long.
 #[derive(Serialize)]
@@ -26,10 +31,10 @@ pub(super) async fn create(
     State(sandbox): State<Sandbox>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<AccountView>), Problem> {
-    Ok((
-        StatusCode::CREATED,
-        Json(sandbox.add_account(read(&body)?)?),
-    ))
+    let (body, verify) = take_verify(&body)?;
+    let new: NewAccount = body;
+    check(&sandbox, new.callback.as_ref().filter(|_| verify)).await?;
+    Ok((StatusCode::CREATED, Json(sandbox.add_account(new)?)))
 }
 
 pub(super) async fn show(
@@ -44,7 +49,51 @@ pub(super) async fn update(
     Path(appid): Path<String>,
     body: Bytes,
 ) -> Result<Json<AccountView>, Problem> {
-    Ok(Json(sandbox.update_account(&appid, read(&body)?)?))
+    let (body, verify) = take_verify(&body)?;
+    let patch: AccountPatch = body;
+    find(&sandbox, &appid)?;
+    let callback = patch.callback.as_ref().and_then(Option::as_ref);
+    check(&sandbox, callback.filter(|_| verify)).await?;
+    Ok(Json(sandbox.update_account(&appid, patch)?))
+}
+
+/// Reads a body whose callback may say `verify`, which is a wish and no setting.
+fn take_verify<T: DeserializeOwned>(body: &Bytes) -> Result<(T, bool), Problem> {
+    let mut value: Value = read(body)?;
+    let callback = value.get_mut("callback").and_then(Value::as_object_mut);
+    let verify = callback.and_then(|callback| callback.shift_remove("verify"));
+    let verify = match verify {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(verify)) => verify,
+        Some(_) => {
+            return Err(Problem::invalid(
+                "callback.verify: must be a boolean".into(),
+            ));
+        }
+    };
+    Ok((super::read_value(value)?, verify))
+}
+
+async fn check(sandbox: &Sandbox, callback: Option<&Callback>) -> Result<(), ControlError> {
+    match callback {
+        Some(callback) => sandbox.check_callback(callback).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn receipts(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<ReceiptRules>, Problem> {
+    Ok(Json(sandbox.receipts(&appid)?))
+}
+
+pub(super) async fn set_receipts(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+    body: Bytes,
+) -> Result<Json<ReceiptRules>, Problem> {
+    Ok(Json(sandbox.set_receipts(&appid, read(&body)?)?))
 }
 
 pub(super) async fn templates(

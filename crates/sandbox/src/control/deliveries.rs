@@ -33,10 +33,19 @@ pub(super) async fn requests(
     State(sandbox): State<Sandbox>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Items<RequestView>>, Problem> {
-    let parameters = Parameters::read(query.as_deref(), &["path", "limit"])?;
+    let parameters = Parameters::read(query.as_deref(), &["path", "direction", "limit"])?;
     let limit = parameters.parse("limit")?.unwrap_or(REQUESTS_DEFAULT);
+    let direction = parameters
+        .get("direction")
+        .map(str::parse)
+        .transpose()
+        .map_err(Problem::invalid)?;
+    let path = parameters.get("path");
     Ok(Json(Items {
-        items: sandbox.requests(parameters.get("path"), limit),
+        items: match direction {
+            Some(direction) => sandbox.requests_in(direction, path, limit),
+            None => sandbox.requests(path, limit),
+        },
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The control API under `/sandbox/v1`.
 
 mod accounts;
+mod actions;
 mod deliveries;
 mod faults;
 mod people;
@@ -31,10 +32,14 @@ pub(crate) fn routes() -> Router<Sandbox> {
             get(accounts::templates).post(accounts::add_template),
         )
         .route("/accounts/{appid}/quota", put(accounts::set_quota))
+        .route(
+            "/accounts/{appid}/receipts",
+            get(accounts::receipts).put(accounts::set_receipts),
+        )
         .route("/people", get(people::list).post(people::create))
         .route("/people/{person}", get(people::show))
         .route("/people/{person}/openid", post(people::openid))
-        .route("/people/{person}/actions", post(people::act))
+        .route("/people/{person}/actions", post(actions::act))
         .route("/people/{person}/inbox", get(people::inbox))
         .route("/bulk/people", post(people::bulk))
         .route("/bulk/people/{appid}/openids", get(people::bulk_openids))
@@ -69,23 +74,30 @@ async fn as_problem(response: Response) -> Response {
 /// Reads a JSON body; the problem names the place of what is wrong.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { "body".to_owned() } else { path };
-        match error.inner().classify() {
-            serde_json::error::Category::Data => {
-                Problem::invalid(format!("{place}: {}", error.inner()))
-            }
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => {
-                Problem::malformed(format!("the body is not valid JSON: {}", error.inner()))
-            }
-        }
-    })?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| misread(&error))?;
     json.end()
         .map_err(|error| Problem::malformed(format!("after the JSON body: {error}")))?;
     Ok(value)
+}
+
+/// Reads what [`read`] has made JSON of.
+fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| misread(&error))
+}
+
+fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = error.path().to_string();
+    let place = if path == "." { "body".to_owned() } else { path };
+    match error.inner().classify() {
+        serde_json::error::Category::Data => {
+            Problem::invalid(format!("{place}: {}", error.inner()))
+        }
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => {
+            Problem::malformed(format!("the body is not valid JSON: {}", error.inner()))
+        }
+    }
 }
 
 /// Query parameters by name; others than `known` are refused.

@@ -1,4 +1,4 @@
-//! People, their actions and their phones.
+//! People and their phones.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Items;
 use super::problem::Problem;
 use super::{Parameters, read};
-use crate::{Action, BulkView, Choices, ControlError, Inbox, PersonView, Sandbox};
+use crate::{BulkView, ControlError, Inbox, PersonView, Sandbox};
 
 /// Cards shown where no limit is given, and at most.
 const INBOX_DEFAULT: usize = 100;
@@ -67,69 +67,6 @@ pub(super) async fn openid(
     Ok(Json(OpenidView {
         openid: sandbox.openid(&person, &appid)?,
     }))
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
-enum ActionBody {
-    Follow { appid: String },
-    Unfollow { appid: String },
-    Block { appid: String },
-    Unblock { appid: String },
-    SubscribePopup { appid: String, results: Choices },
-    SubscribeSetting { appid: String, results: Choices },
-}
-
-/// Actions of the contract that need callbacks or logins.
-const LATER: [&str; 5] = ["send_text", "menu_click", "menu_view", "scan", "login"];
-
-/// What an action led to. This version pushes nothing, so `callback` is null.
-#[derive(Serialize)]
-pub(super) struct ActionView {
-    openid: String,
-    callback: Option<()>,
-}
-
-pub(super) async fn act(
-    State(sandbox): State<Sandbox>,
-    Path(person): Path<String>,
-    body: Bytes,
-) -> Result<Json<ActionView>, Problem> {
-    refuse_later_actions(&body)?;
-    let (appid, action) = match read(&body)? {
-        ActionBody::Follow { appid } => (appid, Action::Follow),
-        ActionBody::Unfollow { appid } => (appid, Action::Unfollow),
-        ActionBody::Block { appid } => (appid, Action::Block),
-        ActionBody::Unblock { appid } => (appid, Action::Unblock),
-        ActionBody::SubscribePopup { appid, results } => (appid, Action::SubscribePopup(results)),
-        ActionBody::SubscribeSetting { appid, results } => {
-            (appid, Action::SubscribeSetting(results))
-        }
-    };
-    Ok(Json(ActionView {
-        openid: sandbox.act(&person, &appid, &action)?,
-        callback: None,
-    }))
-}
-
-fn refuse_later_actions(body: &Bytes) -> Result<(), Problem> {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(default)]
-        action: String,
-    }
-    let named = serde_json::from_slice::<Named>(body);
-    if let Some(action) = named
-        .ok()
-        .map(|body| body.action)
-        .filter(|a| LATER.contains(&&**a))
-    {
-        return Err(Problem::unsupported(format!(
-            "action {action} is not supported by this version; it knows follow, unfollow, block, \
-             unblock, subscribe_popup and subscribe_setting"
-        )));
-    }
-    Ok(())
 }
 
 pub(super) async fn inbox(

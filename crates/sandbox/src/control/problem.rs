@@ -49,15 +49,10 @@ impl Problem {
         )
     }
 
-    /// The action belongs to a later version.
-    pub(crate) fn unsupported(detail: String) -> Self {
-        let title = "Not supported by this version";
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "unsupported_action",
-            title,
-            detail,
-        )
+    /// A task ended without a result: the sandbox is shutting down.
+    pub(crate) fn broken_off(error: &tokio::task::JoinError) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "broken_off", "Broken off", error.to_string())
     }
 
     /// What the HTTP framework refused before any handler saw it.
@@ -77,7 +72,7 @@ impl Problem {
 
     pub(crate) fn route() -> Self {
         let detail = "no such path under /sandbox/v1; it has accounts, people, deliveries, \
-                      faults, clock, requests, stats and bulk/people";
+                      faults, clock, requests, stats, bulk/people and jssdk";
         Self::new(
             StatusCode::NOT_FOUND,
             "no_such_path",
@@ -104,7 +99,11 @@ impl From<ControlError> for Problem {
                 Self::new(StatusCode::CONFLICT, "exists", "Exists already", detail)
             }
             ControlError::Invalid(_) => Self::invalid(detail),
-            ControlError::Unsupported(_) => Self::unsupported(detail),
+            ControlError::CallbackCheck { .. } => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                let title = "The callback failed its check";
+                Self::new(status, "callback_check_failed", title, detail)
+            }
             ControlError::Storage(_) => {
                 let status = StatusCode::INSUFFICIENT_STORAGE;
                 Self::new(status, "storage", "The journal failed", detail)

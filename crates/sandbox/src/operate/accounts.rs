@@ -10,6 +10,7 @@ use crate::model::{
     AccountKind, AccountPatch, AccountView, BulkView, Callback, CallbackMode, MessageKind,
     NewAccount, NewTemplate, TemplateView,
 };
+use crate::outcome::ReceiptRules;
 use crate::state::account::{Account, Settings, ip_matches};
 use crate::state::template::{Template, TemplateSource};
 
@@ -42,6 +43,8 @@ impl Sandbox {
             callback: new.callback,
             reject_unicode_escapes: new.reject_unicode_escapes,
             duplicate_answer: new.duplicate_answer,
+            web_domains: new.web_domains,
+            receipts: ReceiptRules::default(),
         };
         check_settings(&settings)?;
         self.world.commit(&Event::Account {
@@ -72,6 +75,7 @@ impl Sandbox {
             callback,
             reject_unicode_escapes,
             duplicate_answer,
+            web_domains,
         } = patch;
         set(&mut settings.secret, secret);
         set(&mut settings.original_id, original_id);
@@ -80,6 +84,7 @@ impl Sandbox {
         set(&mut settings.callback, callback);
         set(&mut settings.reject_unicode_escapes, reject_unicode_escapes);
         set(&mut settings.duplicate_answer, duplicate_answer);
+        set(&mut settings.web_domains, web_domains);
         check_settings(&settings)?;
         let kind = account.kind;
         self.world.commit(&Event::Account {
@@ -125,8 +130,14 @@ impl Sandbox {
                 "template {template_id} exists"
             )));
         }
+        let has_one = |template: &Arc<Template>| template.source.kind == MessageKind::OneTime;
+        if new.kind == MessageKind::OneTime && book.living_templates().any(has_one) {
+            return Err(ControlError::Exists(
+                "the account has its one-time template; there is only one".into(),
+            ));
+        }
         let subscription = match new.kind {
-            MessageKind::Template => None,
+            MessageKind::Template | MessageKind::CustomerService => None,
             MessageKind::Subscribe | MessageKind::Notification | MessageKind::OneTime => {
                 Some(new.subscription.unwrap_or_default())
             }
@@ -231,6 +242,8 @@ fn view(account: &Account) -> AccountView {
         callback: settings.callback,
         reject_unicode_escapes: settings.reject_unicode_escapes,
         duplicate_answer: settings.duplicate_answer,
+        web_domains: settings.web_domains,
+        receipts: settings.receipts,
         templates: book
             .living_templates()
             .map(|template| template.view())
@@ -261,13 +274,27 @@ fn check_settings(settings: &Settings) -> Result<(), ControlError> {
             )));
         }
     }
+    for domain in &settings.web_domains {
+        if domain.is_empty() || domain.contains(['/', ':', ' ']) {
+            return Err(ControlError::Invalid(format!(
+                "web_domains: {domain:?} is no host; leave scheme and port out"
+            )));
+        }
+    }
     settings.callback.as_ref().map_or(Ok(()), check_callback)
 }
 
-fn check_callback(callback: &Callback) -> Result<(), ControlError> {
+pub(super) fn check_callback(callback: &Callback) -> Result<(), ControlError> {
     let invalid = |text: &str| Err(ControlError::Invalid(text.to_owned()));
-    if !callback.url.starts_with("http://") && !callback.url.starts_with("https://") {
-        return invalid("callback.url must start with http:// or https://");
+    let has_scheme = callback.url.starts_with("http://") || callback.url.starts_with("https://");
+    let has_host = callback
+        .url
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+    if !has_scheme || !has_host {
+        return invalid(
+            "callback.url must be an address such as http://127.0.0.1:8600/callback/demo-oa",
+        );
     }
     let token = &callback.token;
     if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -291,6 +318,11 @@ fn check_template(account: &Account, new: &NewTemplate) -> Result<(), ControlErr
             account.kind == AccountKind::OfficialAccount
         }
         MessageKind::Subscribe => account.kind == AccountKind::MiniProgram,
+        MessageKind::CustomerService => {
+            return Err(ControlError::Invalid(
+                "customer-service messages have no templates".into(),
+            ));
+        }
     };
     if !fits {
         return Err(ControlError::Invalid(

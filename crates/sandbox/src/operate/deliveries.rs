@@ -74,18 +74,25 @@ pub struct DeliveryView {
     pub openid: String,
     /// Kind of message.
     pub kind: MessageKind,
-    /// Its template.
+    /// Its template; empty for customer-service messages.
     pub template_id: String,
     /// The sender's own id, if one was sent.
     pub client_msg_id: Option<String>,
     /// WeChat's id.
     pub msgid: u64,
-    /// `data` as it came in.
+    /// `data` as it came in; of customer-service messages their body from
+    /// `msgtype` on.
     pub data: Box<RawValue>,
     /// Page a tap opens.
     pub url: Option<String>,
     /// Mini program a tap opens, as it came in.
     pub miniprogram: Option<Box<RawValue>>,
+    /// Scene of a one-time message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene: Option<u32>,
+    /// Title of a one-time message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// What became of it.
     pub status: DeliveryStatus,
     /// When, RFC 3339 in UTC.
@@ -176,6 +183,8 @@ fn item(line: &[u8]) -> Result<DeliveryView, ControlError> {
         data: line.data.to_owned(),
         url: line.url.map(Cow::into_owned),
         miniprogram: line.miniprogram.map(ToOwned::to_owned),
+        scene: line.scene,
+        title: line.title.map(Cow::into_owned),
         status,
         at: rfc3339(line.at),
     })

@@ -1,11 +1,16 @@
 //! The Rust API: what the control API does, callable in the same process.
 
 mod accounts;
+mod actions;
+mod callbacks;
+mod consents;
 mod deliveries;
+mod inbox;
 mod people;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,7 +22,7 @@ use crate::api::endpoints::{self, ENDPOINTS};
 use crate::clock::ClockView;
 use crate::event::Event;
 use crate::faults::{FaultView, NewFault};
-use crate::requests::RequestView;
+use crate::requests::{Direction, RequestView};
 
 /// Why a request of the control API was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +41,14 @@ pub enum ControlError {
     /// The request contradicts the rules.
     #[error("{0}")]
     Invalid(String),
-    /// This version cannot do that.
-    #[error("{0}")]
-    Unsupported(String),
+    /// The address of a callback did not answer as WeChat demands.
+    #[error("{url} failed the check of its address: {reason}")]
+    CallbackCheck {
+        /// The address.
+        url: String,
+        /// What was wrong with its answer.
+        reason: String,
+    },
     /// The journal could not be written; nothing was changed.
     #[error("the journal could not be written: {0}")]
     Storage(#[from] io::Error),
@@ -92,10 +102,24 @@ pub struct Stats {
     pub errors: BTreeMap<i32, u64>,
     /// Connections closed without an answer by a fault.
     pub dropped_connections: u64,
+    /// Pushes to accounts' servers.
+    pub callbacks: CallbackStats,
     /// Size of the journal; 0 in memory.
     pub journal_bytes: u64,
     /// The sandbox's clock.
     pub clock: ClockView,
+}
+
+/// Counters of pushes since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CallbackStats {
+    /// Requests sent, repeats and checks of addresses included.
+    pub requests: u64,
+    /// Requests whose answer did not count.
+    pub failed: u64,
+    /// Pushes that wait or are in flight, except those of actions somebody
+    /// waits for.
+    pub waiting: u64,
 }
 
 impl Sandbox {
@@ -190,9 +214,20 @@ impl Sandbox {
         })
     }
 
-    /// The last calls of WeChat paths, newest first, secrets masked.
+    /// The last calls of WeChat paths and pushes to accounts' servers, newest
+    /// first, secrets masked.
     pub fn requests(&self, path: Option<&str>, limit: usize) -> Vec<RequestView> {
-        self.world.requests.list(path, limit)
+        self.world.requests.list(path, None, limit)
+    }
+
+    /// The same in one direction only.
+    pub fn requests_in(
+        &self,
+        direction: Direction,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Vec<RequestView> {
+        self.world.requests.list(path, Some(direction), limit)
     }
 
     /// Counters.
@@ -215,6 +250,11 @@ impl Sandbox {
             requests_by_path: counters.by_path(),
             errors: counters.by_errcode(),
             dropped_connections: counters.dropped_connections(),
+            callbacks: CallbackStats {
+                requests: self.world.outbox.requests.load(Ordering::Relaxed),
+                failed: self.world.outbox.failed.load(Ordering::Relaxed),
+                waiting: self.world.outbox.waiting(),
+            },
             journal_bytes: ledger.journal.len(),
             clock: self.world.clock.view(),
         }

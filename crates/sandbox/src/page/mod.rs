@@ -1,8 +1,15 @@
-//! The page at `/`: people and what their phones received.
+//! Pages: the phones at `/`, and WeChat's own that people walk through in a
+//! browser.
+
+mod authorize;
+mod html;
+mod jssdk;
+mod subscribe;
+mod visitor;
 
 use axum::extract::State;
 use axum::response::Html;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
@@ -20,6 +27,26 @@ pub(crate) fn routes() -> Router<Sandbox> {
     Router::new()
         .route("/", get(async || Html(PAGE)))
         .route("/sandbox/v1/page", get(state))
+        .route(
+            authorize::PATH,
+            get(authorize::show).post(authorize::decide),
+        )
+        .route(
+            subscribe::PATH,
+            get(subscribe::show).post(subscribe::decide),
+        )
+        .route(SCRIPT, get(jssdk::script))
+        .route("/sandbox/v1/jssdk/verify", post(jssdk::verify))
+        .route("/sandbox/v1/jssdk/templates", post(jssdk::templates))
+        .route("/sandbox/v1/jssdk/subscribe", post(jssdk::subscribe))
+}
+
+/// The JS-SDK, under the path it has on WeChat's host.
+const SCRIPT: &str = "/open/js/jweixin-1.6.0.js";
+
+/// Whether a path is one of WeChat's pages.
+pub(crate) fn is_page(path: &str) -> bool {
+    [authorize::PATH, subscribe::PATH, SCRIPT].contains(&path)
 }
 
 /// All that the page shows, in one answer.

@@ -10,16 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::dedupe::Dedupe;
 use super::quota::{DailyCell, MinuteCell};
+use super::talk::Talk;
 use super::template::Template;
 use super::token::Keyring;
 use crate::ids::bulk;
 use crate::model::{AccountKind, Callback, DuplicateAnswer};
+use crate::outcome::ReceiptRules;
 
 /// Private templates an account may have (page "选用模板").
 pub(crate) const TEMPLATE_LIMIT: usize = 25;
 
 /// What the control API may change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) secret: String,
     pub(crate) original_id: String,
@@ -28,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) callback: Option<Callback>,
     pub(crate) reject_unicode_escapes: bool,
     pub(crate) duplicate_answer: DuplicateAnswer,
+    #[serde(default)]
+    pub(crate) web_domains: Vec<String>,
+    #[serde(default)]
+    pub(crate) receipts: ReceiptRules,
 }
 
 /// One account.
@@ -62,6 +68,8 @@ pub(crate) struct Member {
     pub(crate) grants: IndexMap<Box<str>, Grant>,
     /// Newest delivery to them; 0 is none.
     pub(crate) newest: u32,
+    /// What went on between them and the account.
+    pub(crate) talk: Talk,
 }
 
 /// Consent to one template.
@@ -102,6 +110,26 @@ pub(crate) struct Book {
     pub(crate) keyring: Keyring,
     /// Numbers of the account's deliveries in order.
     pub(crate) deliveries: Vec<u32>,
+    /// The last two tickets of each kind, oldest first.
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+/// What a ticket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TicketKind {
+    /// Signatures of the JS-SDK.
+    Jsapi,
+    /// Cards.
+    WxCard,
+}
+
+/// One ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) kind: TicketKind,
+    pub(crate) ticket: Box<str>,
+    pub(crate) expires_at: i64,
 }
 
 /// The account's two industries.
@@ -111,6 +139,25 @@ pub(crate) struct Industry {
     pub(crate) secondary: u8,
     /// Beijing month of the last change.
     pub(crate) month: i64,
+}
+
+impl Settings {
+    /// Whether browsers may be sent to the host of that address.
+    pub(crate) fn allows_host(&self, url: &str) -> bool {
+        self.web_domains.is_empty()
+            || host(url).is_some_and(|host| self.web_domains.iter().any(|known| known == host))
+    }
+}
+
+/// The host of an address without its port.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => host.split(':').next(),
+    }
 }
 
 impl Account {
@@ -183,6 +230,7 @@ impl Book {
             followed_at: 0,
             grants: IndexMap::new(),
             newest,
+            talk: Talk::default(),
         });
     }
 
@@ -207,6 +255,33 @@ impl Book {
             (false, true) => self.following += 1,
             (true, false) => self.following -= 1,
             (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Takes a new ticket in; the one before it stays good until it expires.
+    pub(crate) fn add_ticket(&mut self, ticket: Ticket) {
+        let same = |one: &Ticket| one.kind == ticket.kind;
+        if self.tickets.iter().filter(|one| same(one)).count() > 1
+            && let Some(oldest) = self.tickets.iter().position(same)
+        {
+            self.tickets.remove(oldest);
+        }
+        self.tickets.push(ticket);
+    }
+
+    /// Whether anybody may be sent the message at all: an openid that follows.
+    pub(crate) fn follows(&self, recipient: Recipient) -> bool {
+        match recipient {
+            Recipient::Member(index) => self.members.get(index).is_some_and(|one| one.following),
+            Recipient::Bulk(_) => true,
+        }
+    }
+
+    /// Whether the recipient refuses messages.
+    pub(crate) fn blocks(&self, recipient: Recipient) -> bool {
+        match recipient {
+            Recipient::Member(index) => self.members.get(index).is_some_and(|one| one.blocked),
+            Recipient::Bulk(_) => false,
         }
     }
 

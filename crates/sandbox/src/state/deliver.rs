@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::World;
 use super::account::{Account, Book, Recipient};
 use super::ledger::{Entry, Written};
-use super::template::Template;
+use crate::api::endpoints;
 use crate::event::{DELIVERY_PREFIX, DeliveryLine};
 use crate::journal::LineError;
 use crate::model::{MessageKind, Subscription};
@@ -16,11 +16,18 @@ use crate::model::{MessageKind, Subscription};
 /// What is to be delivered; everything has been checked.
 pub(crate) struct Parcel<'a> {
     pub(crate) openid: &'a str,
-    pub(crate) template: &'a Template,
+    pub(crate) kind: MessageKind,
+    /// Empty for customer-service messages, which have none.
+    pub(crate) template_id: &'a str,
+    /// What the person's consent to it is good for.
+    pub(crate) subscription: Subscription,
     pub(crate) client_msg_id: Option<&'a str>,
     pub(crate) data: &'a RawValue,
     pub(crate) url: Option<&'a str>,
     pub(crate) miniprogram: Option<&'a RawValue>,
+    /// Scene and title of a one-time message.
+    pub(crate) scene: Option<u32>,
+    pub(crate) title: Option<&'a str>,
     pub(crate) at: i64,
     /// Calls of the path counted today, this one included.
     pub(crate) used: u64,
@@ -28,7 +35,8 @@ pub(crate) struct Parcel<'a> {
 
 impl World {
     /// Writes a delivery and applies it: the phone shows it, a one-time consent
-    /// is used, the pair of `client_msg_id` is remembered.
+    /// or a place in a window is used, the pair of `client_msg_id` is
+    /// remembered, the receipt is queued.
     pub(crate) fn deliver(
         &self,
         account: &Account,
@@ -36,23 +44,22 @@ impl World {
         recipient: Recipient,
         parcel: &Parcel<'_>,
     ) -> io::Result<Written> {
-        let blocked = match recipient {
-            Recipient::Member(index) => book.members.get(index).is_some_and(|one| one.blocked),
-            Recipient::Bulk(_) => false,
-        };
+        let blocked = book.blocks(recipient);
         let line = DeliveryLine {
             t: "d",
             seq: 0,
             at: parcel.at,
             appid: Cow::Borrowed(&account.appid),
             openid: Cow::Borrowed(parcel.openid),
-            kind: parcel.template.source.kind,
-            template_id: Cow::Borrowed(&parcel.template.source.template_id),
+            kind: parcel.kind,
+            template_id: Cow::Borrowed(parcel.template_id),
             msgid: 0,
             client_msg_id: parcel.client_msg_id.map(Cow::Borrowed),
             data: parcel.data,
             url: parcel.url.map(Cow::Borrowed),
             miniprogram: parcel.miniprogram,
+            scene: parcel.scene,
+            title: parcel.title.map(Cow::Borrowed),
             blocked,
             used: parcel.used,
         };
@@ -60,11 +67,19 @@ impl World {
         let written = self.ledger.lock().deliver(line, self.msgid_base, before)?;
         let effect = Effect {
             openid: parcel.openid,
-            template_id: &parcel.template.source.template_id,
-            consumes: consumes(parcel.template),
-            client_msg_id: parcel.client_msg_id,
+            template_id: parcel.template_id,
+            uses: Uses::of(parcel.kind, parcel.subscription, parcel.scene),
+            client_msg_id: guarded(parcel.kind, parcel.client_msg_id),
         };
         effect.apply(book, recipient, written);
+        self.report(
+            account,
+            parcel.kind,
+            parcel.openid,
+            parcel.template_id,
+            written,
+            blocked,
+        );
         Ok(written)
     }
 
@@ -83,13 +98,8 @@ impl World {
             .recipient(book, &delivery.openid)
             .ok_or_else(|| damaged("openid"))?;
         let template = book.templates.get(&*delivery.template_id).cloned();
-        let path = match delivery.kind {
-            MessageKind::Subscribe => crate::api::endpoints::SUBSCRIBE_SEND,
-            MessageKind::Template | MessageKind::Notification | MessageKind::OneTime => {
-                crate::api::endpoints::TEMPLATE_SEND
-            }
-        };
-        if let Some(endpoint) = crate::api::endpoints::find(path) {
+        let path = endpoints::send_path(delivery.kind);
+        if let Some(endpoint) = endpoints::find(path) {
             let day = crate::clock::beijing_day(delivery.at);
             book.daily(endpoint).restore(day, delivery.used, false);
         }
@@ -110,20 +120,47 @@ impl World {
         let effect = Effect {
             openid: &delivery.openid,
             template_id: &delivery.template_id,
-            consumes: template.is_some_and(|template| consumes(&template)),
-            client_msg_id: delivery.client_msg_id.as_deref(),
+            uses: Uses::of(
+                delivery.kind,
+                template.map_or(Subscription::LongTerm, |template| template.subscription()),
+                delivery.scene,
+            ),
+            client_msg_id: guarded(delivery.kind, delivery.client_msg_id.as_deref()),
         };
         effect.apply(book, recipient, written);
         Ok(())
     }
 }
 
-/// Whether a send of the template uses a one-time consent up.
-fn consumes(template: &Template) -> bool {
-    match template.source.kind {
-        MessageKind::Template => false,
-        MessageKind::Subscribe | MessageKind::Notification | MessageKind::OneTime => {
-            template.subscription() == Subscription::OneTime
+/// The id that guards against a second delivery; only template messages have
+/// such a guard.
+fn guarded(kind: MessageKind, client_msg_id: Option<&str>) -> Option<&str> {
+    client_msg_id.filter(|_| kind == MessageKind::Template)
+}
+
+/// What a send uses up.
+enum Uses {
+    Nothing,
+    /// One message of a one-time consent.
+    Consent,
+    /// The consent under a scene.
+    Scene(u32),
+    /// A place in a window.
+    Window,
+}
+
+impl Uses {
+    fn of(kind: MessageKind, subscription: Subscription, scene: Option<u32>) -> Self {
+        match (kind, subscription) {
+            (MessageKind::Subscribe | MessageKind::Notification, Subscription::OneTime) => {
+                Self::Consent
+            }
+            (MessageKind::OneTime, _) => scene.map_or(Self::Nothing, Self::Scene),
+            (MessageKind::CustomerService, _) => Self::Window,
+            (MessageKind::Template, _)
+            | (MessageKind::Subscribe | MessageKind::Notification, Subscription::LongTerm) => {
+                Self::Nothing
+            }
         }
     }
 }
@@ -132,7 +169,7 @@ fn consumes(template: &Template) -> bool {
 struct Effect<'a> {
     openid: &'a str,
     template_id: &'a str,
-    consumes: bool,
+    uses: Uses,
     client_msg_id: Option<&'a str>,
 }
 
@@ -140,11 +177,19 @@ impl Effect<'_> {
     fn apply(&self, book: &mut Book, recipient: Recipient, written: Written) {
         book.set_newest(recipient, written.seq);
         book.deliveries.push(written.seq);
-        if let (true, Recipient::Member(index)) = (self.consumes, recipient)
+        if let Recipient::Member(index) = recipient
             && let Some(member) = book.members.get_mut(index)
-            && let Some(grant) = member.grants.get_mut(self.template_id)
         {
-            grant.count = grant.count.saturating_sub(1);
+            match self.uses {
+                Uses::Nothing => {}
+                Uses::Consent => {
+                    if let Some(grant) = member.grants.get_mut(self.template_id) {
+                        grant.count = grant.count.saturating_sub(1);
+                    }
+                }
+                Uses::Scene(scene) => member.talk.set_scene(self.template_id, scene, false),
+                Uses::Window => member.talk.spend(written.at),
+            }
         }
         if let Some(id) = self.client_msg_id {
             book.seen

@@ -2,47 +2,57 @@
 //!
 //! Invariant: state changes only through [`World::apply`] and
 //! [`World::deliver`], and only after the line that says so has been written.
-//! Locks are taken in the order people, book of an account, ledger.
+//! Locks are taken in the order people, book of an account, ledger; the lock
+//! of the logins is held alone.
 
 pub(crate) mod account;
 pub(crate) mod dedupe;
 pub(crate) mod deliver;
 pub(crate) mod ledger;
+pub(crate) mod logins;
 pub(crate) mod people;
 pub(crate) mod quota;
 pub(crate) mod replay;
+pub(crate) mod talk;
 pub(crate) mod template;
 pub(crate) mod token;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::SandboxConfig;
 use crate::api::endpoints;
+use crate::callback::Outbox;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::event::Event;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::requests::RequestLog;
-use account::{Account, Book, Industry};
+use account::{Account, Book, Industry, Ticket};
 use ledger::Ledger;
+use logins::Logins;
 use people::People;
+use talk::Note;
 use template::Template;
 use token::{Token, TokenStore};
 
 /// Everything a running sandbox knows.
 #[derive(Debug)]
 pub(crate) struct World {
+    /// Itself, for the tasks that push.
+    pub(crate) me: Weak<World>,
     pub(crate) config: SandboxConfig,
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) accounts: RwLock<Accounts>,
     pub(crate) people: Mutex<People>,
     pub(crate) tokens: TokenStore,
+    pub(crate) logins: Mutex<Logins>,
+    pub(crate) outbox: Outbox,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
@@ -105,6 +115,16 @@ impl World {
         Ok(())
     }
 
+    /// Puts something on a phone.
+    pub(crate) fn note(&self, account: &Account, openid: &str, note: Note) -> io::Result<()> {
+        let event = Event::Note {
+            appid: account.appid.to_string(),
+            openid: openid.to_owned(),
+            note,
+        };
+        self.commit_in(account, &mut account.book.lock(), &event)
+    }
+
     /// Applies a change that is written.
     pub(crate) fn apply(&self, event: &Event) {
         match event {
@@ -145,6 +165,9 @@ impl World {
                         .add_member(appid, openid, Some(person_id));
                 }
             }
+            Event::Code(code) => self.logins.lock().issue(code.clone()),
+            Event::CodeUsed { code } => self.logins.lock().mark_used(code),
+            Event::UserToken(token) => self.logins.lock().grant(token.clone()),
             Event::Template { appid, .. }
             | Event::TemplateGone { appid, .. }
             | Event::Member {
@@ -160,7 +183,12 @@ impl World {
             | Event::QuotaLimit { appid, .. }
             | Event::QuotaCleared { appid, .. }
             | Event::Industry { appid, .. }
-            | Event::Bulk { appid, .. } => {
+            | Event::Bulk { appid, .. }
+            | Event::Session { appid, .. }
+            | Event::Ticket { appid, .. }
+            | Event::Window { appid, .. }
+            | Event::Scene { appid, .. }
+            | Event::Note { appid, .. } => {
                 if let Some(account) = self.account(appid) {
                     let mut book = account.book.lock();
                     self.apply_in(&account, &mut book, event);
@@ -268,10 +296,31 @@ impl World {
                 });
             }
             Event::Bulk { count, .. } => book.bulk.count = *count,
+            Event::Ticket {
+                kind,
+                ticket,
+                expires_at,
+                ..
+            } => book.add_ticket(Ticket {
+                kind: *kind,
+                ticket: ticket.as_str().into(),
+                expires_at: *expires_at,
+            }),
+            Event::Session { openid, .. }
+            | Event::Window { openid, .. }
+            | Event::Scene { openid, .. }
+            | Event::Note { openid, .. } => {
+                if let Some(member) = book.member_mut(openid) {
+                    member.talk.apply(event);
+                }
+            }
             Event::Header { .. }
             | Event::Clock { .. }
             | Event::Account { .. }
-            | Event::Person { .. } => {}
+            | Event::Person { .. }
+            | Event::Code(_)
+            | Event::CodeUsed { .. }
+            | Event::UserToken(_) => {}
         }
     }
 }

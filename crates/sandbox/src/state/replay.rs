@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::World;
-use super::account::Account;
+use super::account::{Account, Member};
 use super::deliver::is_delivery;
 use super::ledger::Ledger;
 use crate::api::endpoints;
@@ -84,6 +84,13 @@ impl World {
             for event in counters(account) {
                 push(&mut rewrite, &event)?;
             }
+        }
+        let (codes, tokens) = self.logins.lock().living(self.clock.now_ms());
+        for code in codes {
+            push(&mut rewrite, &Event::Code(code))?;
+        }
+        for token in tokens {
+            push(&mut rewrite, &Event::UserToken(token))?;
         }
         push(
             &mut rewrite,
@@ -182,6 +189,17 @@ fn counters(account: &Account) -> Vec<Event> {
             });
         }
     }
+    for member in &book.members {
+        events.extend(talk(&appid, member));
+    }
+    for ticket in &book.tickets {
+        events.push(Event::Ticket {
+            appid: appid.clone(),
+            kind: ticket.kind,
+            ticket: ticket.ticket.to_string(),
+            expires_at: ticket.expires_at,
+        });
+    }
     for token in book.keyring.living() {
         events.push(Event::Token {
             appid: appid.clone(),
@@ -226,5 +244,40 @@ fn counters(account: &Account) -> Vec<Event> {
             month: industry.month,
         });
     }
+    events
+}
+
+/// What stands between a person and the account. Windows and scenes come
+/// behind the deliveries, which would use them up a second time.
+fn talk(appid: &str, member: &Member) -> Vec<Event> {
+    let (appid, openid) = (appid.to_owned(), member.openid.to_string());
+    let talk = &member.talk;
+    let mut events = Vec::new();
+    if let Some(session_key) = &talk.session_key {
+        events.push(Event::Session {
+            appid: appid.clone(),
+            openid: openid.clone(),
+            session_key: session_key.to_string(),
+        });
+    }
+    events.extend(talk.windows.iter().map(|window| Event::Window {
+        appid: appid.clone(),
+        openid: openid.clone(),
+        cause: window.cause,
+        at: window.opened,
+        left: window.left,
+    }));
+    events.extend(talk.scenes.iter().map(|one| Event::Scene {
+        appid: appid.clone(),
+        openid: openid.clone(),
+        template_id: one.template_id.to_string(),
+        scene: one.scene,
+        allowed: true,
+    }));
+    events.extend(talk.notes.iter().map(|note| Event::Note {
+        appid: appid.clone(),
+        openid: openid.clone(),
+        note: note.clone(),
+    }));
     events
 }

@@ -67,7 +67,10 @@ impl Template {
 
     pub(crate) fn family(&self) -> Family {
         match self.source.kind {
-            MessageKind::Template | MessageKind::OneTime => Family::Template,
+            // Customer-service messages have no templates.
+            MessageKind::Template | MessageKind::OneTime | MessageKind::CustomerService => {
+                Family::Template
+            }
             MessageKind::Subscribe | MessageKind::Notification => Family::Subscription,
         }
     }

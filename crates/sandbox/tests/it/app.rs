@@ -138,6 +138,37 @@ impl App {
             .to_owned()
     }
 
+    /// Waits until no push is on its way.
+    pub(crate) fn settle(&self) {
+        let runtime = self.runtime.as_ref().unwrap();
+        runtime.block_on(self.sandbox.callbacks_settled());
+    }
+
+    /// Makes the account push to an address.
+    pub(crate) fn callback(&self, account: &AccountView, callback: &Value) {
+        let path = format!("/accounts/{}", account.appid);
+        let patched = self.control("PATCH", &path, &json!({ "callback": callback }));
+        assert_eq!(patched.status, 200, "{patched:?}");
+    }
+
+    /// Lets a person do something; the whole answer.
+    pub(crate) fn perform(&self, person: &PersonView, account: &AccountView, what: Value) -> Value {
+        let mut body = json!({ "appid": account.appid });
+        body.as_object_mut()
+            .unwrap()
+            .extend(what.as_object().unwrap().clone());
+        let path = format!("/people/{}/actions", person.person_id);
+        let done = self.control("POST", &path, &body);
+        assert_eq!(done.status, 200, "{done:?}");
+        done.json()
+    }
+
+    pub(crate) fn inbox(&self, person: &PersonView) -> Vec<Value> {
+        let path = format!("/people/{}/inbox", person.person_id);
+        let inbox = self.control("GET", &path, &json!(null)).json();
+        inbox["items"].as_array().unwrap().clone()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.call("GET", path, None).unwrap()
     }

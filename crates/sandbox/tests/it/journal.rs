@@ -4,11 +4,13 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use hongyan_sandbox::{
-    AccountKind, Action, Choices, DeliveryQuery, OpenError, Sandbox, SandboxConfig,
+    AccountKind, Action, Choices, DeliveryQuery, MessageKind, NewTemplate, OpenError, Sandbox,
+    SandboxConfig,
 };
 use serde_json::{Value, json};
 
 use crate::app::{App, message};
+use crate::backend::{Act, Backend, text_reply};
 
 const SEND: &str = "/cgi-bin/message/template/send";
 const SUBSCRIBE: &str = "/cgi-bin/message/subscribe/send";
@@ -207,4 +209,126 @@ fn a_file_in_the_directorys_place_is_one_clear_error() {
     std::fs::write(&path, "x").unwrap();
     let error = Sandbox::open(config(&path)).unwrap_err();
     assert!(error.to_string().contains("cannot use"), "{error}");
+}
+
+/// Everything that stands between a person and their accounts.
+struct Ties {
+    code: String,
+    profile: String,
+    ticket: String,
+    sent: (String, Value),
+}
+
+fn tie(app: &App) -> Ties {
+    let official = app.account(AccountKind::OfficialAccount);
+    let program = app.account(AccountKind::MiniProgram);
+    let once = NewTemplate::new(MessageKind::OneTime, "订阅", "{{content.DATA}}");
+    let template = app.sandbox.add_template(&official.appid, once).unwrap();
+    let (person, openid) = app.follower(&official);
+    let backend = Backend::new(|_, seen| Act::Answer(200, text_reply(&seen.body, "收到")));
+    app.callback(&official, &backend.plain());
+    let text = json!({ "action": "send_text", "content": "在吗" });
+    app.perform(&person, &official, text);
+    app.callback(&official, &json!(null));
+    for scene in [1, 2] {
+        let template_id = template.template_id.clone();
+        app.act(
+            &person,
+            &official,
+            &Action::SubscribeOnce { template_id, scene },
+        );
+    }
+    let token = app.token(&official);
+    let send = |path: &str, body: &Value| {
+        let path = format!("/cgi-bin/message/{path}?access_token={token}");
+        assert_eq!(app.post(&path, body).errcode(), 0);
+    };
+    send(
+        "template/subscribe",
+        &json!({
+            "touser": openid, "template_id": template.template_id, "scene": 1, "title": "t",
+            "data": { "content": { "value": "c" } },
+        }),
+    );
+    let words = json!({ "touser": openid, "msgtype": "text", "text": { "content": "在" } });
+    // Three of the window of following, one of the message's five.
+    for _ in 0..4 {
+        send("custom/send", &words);
+    }
+    let login = app.perform(&person, &program, json!({ "action": "login" }));
+    let visit = app.get(&format!(
+        "/connect/oauth2/authorize?appid={}&redirect_uri=http%3A%2F%2Fa.b%2F&response_type=code\
+         &scope=snsapi_base&state=s&person={}",
+        official.appid, person.person_id
+    ));
+    let code = visit.header("location").unwrap();
+    let code = code
+        .split("code=")
+        .nth(1)
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
+    let tokens = app
+        .get(&format!(
+            "/sns/oauth2/access_token?appid={}&secret={}&code={code}&grant_type=authorization_code",
+            official.appid, official.secret
+        ))
+        .json();
+    let ticket = format!("/cgi-bin/ticket/getticket?access_token={token}&type=jsapi");
+    app.get(&ticket);
+    Ties {
+        code: format!(
+            "/sns/jscode2session?appid={}&secret={}&js_code={}&grant_type=authorization_code",
+            program.appid,
+            program.secret,
+            login["code"].as_str().unwrap()
+        ),
+        profile: format!(
+            "/sns/auth?access_token={}&openid={openid}",
+            tokens["access_token"].as_str().unwrap()
+        ),
+        ticket,
+        sent: (
+            format!("/cgi-bin/message/custom/send?access_token={token}"),
+            words,
+        ),
+    }
+}
+
+#[test]
+fn windows_codes_scenes_and_replies_outlive_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = App::on(dir.path());
+    let ties = tie(&first);
+    let before = picture(&first.sandbox);
+    assert!(before.contains("收到") && before.contains("\"scene\": 2"));
+    let ticket = first.get(&ties.ticket).json();
+    for rewrite_above in [u64::MAX, 1] {
+        let copy = tempfile::tempdir().unwrap();
+        let path = copy.path().join("sandbox.journal");
+        std::fs::copy(dir.path().join("sandbox.journal"), path).unwrap();
+        let rewriting = SandboxConfig {
+            rewrite_above,
+            ..config(copy.path())
+        };
+        drop(App::with(rewriting.clone()));
+        // The one before may still hold the lock while its tasks end.
+        let again = tempfile::tempdir().unwrap();
+        std::fs::copy(
+            copy.path().join("sandbox.journal"),
+            again.path().join("sandbox.journal"),
+        )
+        .unwrap();
+        let next = App::on(again.path());
+        assert_eq!(picture(&next.sandbox), before);
+        assert_eq!(next.get(&ties.ticket).json(), ticket);
+        assert_eq!(next.get(&ties.profile).errcode(), 0);
+        assert!(next.get(&ties.code).json()["session_key"].is_string());
+        assert_eq!(next.get(&ties.code).errcode(), 40163);
+        for _ in 0..4 {
+            assert_eq!(next.post(&ties.sent.0, &ties.sent.1).errcode(), 0);
+        }
+        assert_eq!(next.post(&ties.sent.0, &ties.sent.1).errcode(), 45047);
+    }
 }

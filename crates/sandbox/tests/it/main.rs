@@ -3,10 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod backend;
+mod callbacks;
 mod control;
+mod customer_service;
 mod faults;
 mod http;
 mod journal;
+mod logins;
+mod pages;
+mod receipts;
 mod send;
 mod templates;
 mod tokens;

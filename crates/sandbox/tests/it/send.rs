@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hongyan_sandbox::{
     AccountKind, AccountPatch, Action, Choices, DeliveryQuery, DeliveryStatus, DuplicateAnswer,
-    MessageKind, NewTemplate,
+    InboxKind, MessageKind, NewTemplate,
 };
 use serde_json::{Value, json};
 
@@ -317,7 +317,7 @@ fn one_acceptance_is_one_subscribe_message() {
     let card = &app.sandbox.inbox(&openid, 1).unwrap().items[0];
     assert_eq!(
         (card.kind, card.url.as_deref()),
-        (MessageKind::Subscribe, Some("pages/o?id=1"))
+        (InboxKind::Subscribe, Some("pages/o?id=1"))
     );
     assert_eq!(card.lines, ["编号:A"]);
     assert_eq!(

@@ -22,13 +22,14 @@ use super::row::now;
 use super::{PostgresStore, idempotency};
 use crate::codes;
 use crate::seal::{Place, Seal};
+use crate::secret;
 
 /// The columns [`account`] expects.
 macro_rules! account_columns {
     () => {
         "id, name, kind, appid, secret, original_id, token_mode, callback_token, \
          callback_aes_key, rate_per_second, max_in_flight, disabled, parked, illness, \
-         created_at, updated_at"
+         created_at, updated_at, options, callback_previous"
     };
 }
 
@@ -197,8 +198,10 @@ struct Columns<'a> {
     token_mode: i16,
     callback_token: Option<Vec<u8>>,
     callback_aes_key: Option<Vec<u8>>,
+    callback_previous: Option<Vec<u8>>,
     rate_per_second: Option<i64>,
     max_in_flight: i64,
+    options: String,
 }
 
 impl<'a> Columns<'a> {
@@ -223,6 +226,15 @@ impl<'a> Columns<'a> {
                 .transpose()?,
             rate_per_second: settings.rate_per_second.map(i64::from),
             max_in_flight: settings.max_in_flight.into(),
+            callback_previous: callback
+                .and_then(|callback| callback.previous.as_ref())
+                .map(|keys| -> Outcome<Vec<u8>> {
+                    let text = secret::callback_keys_text(keys)?;
+                    Ok(seal.seal(place("callback_previous", &row), text.as_bytes())?)
+                })
+                .transpose()?,
+            // JSON escapes the one character that a text cannot hold.
+            options: serde_json::to_string(&settings.options)?,
             settings,
         })
     }
@@ -269,10 +281,10 @@ async fn add(
              WITH a AS (\
                 INSERT INTO account (id, name, kind, appid, secret, original_id, token_mode, \
                     callback_token, callback_aes_key, rate_per_second, max_in_flight, disabled, \
-                    created_at, updated_at) \
-                SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, t.now, t.now \
+                    options, callback_previous, created_at, updated_at) \
+                SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, t.now, t.now \
                 FROM (SELECT ",
-            now!("$13"),
+            now!("$15"),
             " AS now) t RETURNING *), \
              l AS (INSERT INTO lane (account) SELECT id FROM a) \
              SELECT ",
@@ -302,7 +314,7 @@ async fn add(
     }
 }
 
-/// $1 to $12 of the statements that write settings.
+/// $1 to $14 of the statements that write settings.
 fn parameters<'a>(id: &'a i64, columns: &'a Columns<'_>) -> Vec<&'a (dyn ToSql + Sync)> {
     vec![
         id,
@@ -317,6 +329,8 @@ fn parameters<'a>(id: &'a i64, columns: &'a Columns<'_>) -> Vec<&'a (dyn ToSql +
         &columns.rate_per_second,
         &columns.max_in_flight,
         &columns.settings.disabled,
+        &columns.options,
+        &columns.callback_previous,
     ]
 }
 
@@ -326,9 +340,10 @@ async fn change(db: &Db, id: i64, columns: &Columns<'_>, by_hand: Option<i64>) -
             "-- accounts.change\n\
              UPDATE account SET name = $2, kind = $3, appid = $4, secret = $5, original_id = $6, \
                 token_mode = $7, callback_token = $8, callback_aes_key = $9, \
-                rate_per_second = $10, max_in_flight = $11, disabled = $12, \
+                rate_per_second = $10, max_in_flight = $11, disabled = $12, options = $13, \
+                callback_previous = $14, \
                 revision = revision + 1, updated_at = ",
-            now!("$13"),
+            now!("$15"),
             " WHERE id = $1 RETURNING ",
             account_columns!()
         ))
@@ -407,6 +422,9 @@ fn account(row: &Row, seal: &Seal) -> Outcome<Account> {
     let number = |stored: i64| u32::try_from(stored).unwrap_or(u32::MAX);
     let callback_token = open("callback_token", row.try_get(7)?)?;
     let encoding_aes_key = open("callback_aes_key", row.try_get(8)?)?;
+    let previous = open("callback_previous", row.try_get(17)?)?
+        .map(|text| secret::callback_keys(text.expose()))
+        .transpose()?;
     let account_name: &str = row.try_get(1)?;
     let (kind, token_mode): (i16, i16) = (row.try_get(2)?, row.try_get(6)?);
     let (parked, illness): (Option<&str>, Option<&str>) = (row.try_get(12)?, row.try_get(13)?);
@@ -428,10 +446,12 @@ fn account(row: &Row, seal: &Seal) -> Outcome<Account> {
             callback: callback_token.map(|token| CallbackSettings {
                 token,
                 encoding_aes_key,
+                previous,
             }),
             rate_per_second: row.try_get::<_, Option<i64>>(9)?.map(number),
             max_in_flight: number(row.try_get(10)?),
             disabled: row.try_get(11)?,
+            options: serde_json::from_str(row.try_get(16)?)?,
         },
         state: AccountState {
             parked: parked.map(serde_json::from_str).transpose()?,

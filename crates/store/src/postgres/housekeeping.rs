@@ -1,5 +1,5 @@
-//! What the store does by itself beside its callers: clearing away the messages
-//! of removed accounts and the rows that finished messages leave behind in the
+//! What the store does by itself beside its callers: clearing away what removed
+//! accounts had and the rows that finished messages leave behind in the
 //! queue. Several nodes may do so at the same time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -88,7 +88,9 @@ async fn purge_step(db: Db) -> Outcome<bool> {
         .iter()
         .map(|row| Ok(row.try_get(0)?))
         .collect::<Outcome<Vec<Uuid>>>()?;
-    if ids.is_empty() {
+    if ids.is_empty() && purge_others(&db, account).await? {
+        // There may be more.
+    } else if ids.is_empty() {
         let done = db
             .prepare_cached("-- purge.done\nDELETE FROM removed_account WHERE id = $1")
             .await?;
@@ -96,6 +98,7 @@ async fn purge_step(db: Db) -> Outcome<bool> {
     } else {
         for table in [
             "-- purge.attempts\nDELETE FROM attempt WHERE id = ANY($1) AND account = $2",
+            "-- purge.receipts\nDELETE FROM awaited WHERE id = ANY($1) AND account = $2",
             "-- purge.outcomes\nDELETE FROM outcome WHERE id = ANY($1) AND account = $2",
             "-- purge.message\nDELETE FROM message WHERE id = ANY($1) AND account = $2",
         ] {
@@ -105,6 +108,43 @@ async fn purge_step(db: Db) -> Outcome<bool> {
     }
     db.commit().await?;
     Ok(true)
+}
+
+/// Deletes some rows of what else a removed account had; whether there were any.
+async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
+    macro_rules! some {
+        ($table:literal, $key:literal) => {
+            concat!(
+                "-- purge.",
+                $table,
+                "\nDELETE FROM ",
+                $table,
+                " WHERE account = $1 AND ",
+                $key,
+                " IN (SELECT ",
+                $key,
+                " FROM ",
+                $table,
+                " WHERE account = $1 LIMIT $2)"
+            )
+        };
+    }
+    for delete in [
+        some!("forward", "id"),
+        some!("callback", "id"),
+        some!("awaited", "id"),
+        some!("early_receipt", "seq"),
+        some!("consent", "openid"),
+        some!("service_window", "openid"),
+        some!("contact", "openid"),
+        some!("app_user_openid", "openid"),
+    ] {
+        let delete = db.prepare_cached(delete).await?;
+        if db.execute(&delete, &[&account, &STEP]).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Each message that is settled leaves dead rows at the very place where claims

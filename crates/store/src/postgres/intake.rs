@@ -383,7 +383,7 @@ async fn note_what_is_there(
 
 /// Begins a transaction in which these accounts stay, and tells which of them
 /// are there.
-async fn begin(db: &Db, accounts: &[i64]) -> Outcome<BTreeSet<i64>> {
+pub(super) async fn begin(db: &Db, accounts: &[i64]) -> Outcome<BTreeSet<i64>> {
     let hold = db
         .prepare_cached(
             "-- intake.accounts\n\

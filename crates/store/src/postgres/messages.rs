@@ -1,6 +1,7 @@
 //! Taking messages in, looking at them, and changing their course by hand.
 
 use async_trait::async_trait;
+use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::{Delivery, OutcomeKind};
 use hongyan_domain::message::State;
 use hongyan_domain::port::{
@@ -20,8 +21,9 @@ use super::link::Db;
 use super::row::{
     self, DELIVERY_COLUMNS, attempt_columns, delivery_columns, message_uuid, millis, now,
 };
-use super::{PostgresStore, retention, search};
+use super::{PostgresStore, ledger, retention, search};
 use crate::codes;
+use crate::ledger::use_of_end;
 
 #[async_trait]
 impl MessageStore for PostgresStore {
@@ -207,14 +209,18 @@ async fn cancel(db: &Db, id: MessageId, at: i64, again: bool) -> Outcome<Cancell
         )
         .await?;
     let canceled = i16::from(State::Canceled.code());
+    let uuid = message_uuid(id);
     for _ in 0..LOOKS {
-        if db
-            .execute(&take_back, &[&message_uuid(id), &canceled, &at])
-            .await?
-            > 0
-        {
+        let ((), taken_back) = tokio::try_join!(db.begin(), async {
+            db.execute(&take_back, &[&uuid, &canceled, &at]).await
+        })?;
+        if taken_back > 0 {
+            let ended = [(uuid, use_of_end(State::Canceled))];
+            ledger::return_holds(db, &ended, from_millisecond(at)).await?;
+            db.commit().await?;
             return Ok(Cancellation::Canceled);
         }
+        db.roll_back().await?;
         match standing(db, id).await? {
             None => return Ok(Cancellation::Missing),
             // The try before this one was it.
@@ -311,7 +317,7 @@ async fn may_have_gone_out(db: &Db, id: MessageId) -> Outcome<bool> {
             OutcomeKind::Refused => {
                 errcode.is_some_and(|code| ErrCode(code).class() == ErrClass::Busy)
             }
-            OutcomeKind::Accepted | OutcomeKind::NotSent => false,
+            OutcomeKind::Accepted | OutcomeKind::NotSent | OutcomeKind::Withheld => false,
         };
         if doubtful {
             return Ok(true);

@@ -12,24 +12,37 @@ mod accounts;
 mod address;
 mod claim;
 mod clock;
+mod consent;
+mod contact;
 mod credentials;
 mod fault;
+mod forward;
 mod hints;
 mod housekeeping;
 mod idempotency;
+mod inbox;
 mod insert;
 mod intake;
 mod keys;
+mod ledger;
 mod link;
 mod messages;
 mod open;
+mod people;
 mod queue;
+mod receipt;
+mod receive;
+mod reception;
 mod retention;
 mod row;
+mod rules;
 mod search;
 mod settle;
 mod templates;
 mod tls;
+mod users;
+mod web;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,6 +63,8 @@ use self::hints::{Hints, Topic};
 use self::housekeeping::Housekeeping;
 use self::intake::Intake;
 use self::link::{Db, Gate, Limits, Link};
+use self::receipt::Joins;
+use self::reception::Reception;
 use self::retention::Walk;
 use self::row::now;
 use crate::error::OpenError;
@@ -113,11 +128,13 @@ impl PostgresOptions {
 pub struct PostgresStore {
     link: Link,
     intake: Intake,
+    reception: Reception,
     gate: Arc<Gate>,
     hints: Arc<Hints>,
     housekeeping: Arc<Housekeeping>,
     lost_claims: LostClaims,
     walk: Walk,
+    joins: Joins,
     seal: Seal,
     clock: Arc<dyn Clock>,
     /// Set in tests: then it decides instead of the database.
@@ -181,12 +198,14 @@ impl PostgresStore {
         tasks.spawn(housekeeping::keep(link.clone(), Arc::clone(&housekeeping)));
         Ok(Self {
             intake: Intake::start(intake_link),
+            reception: Reception::start(&link),
             link,
             gate,
             hints,
             housekeeping,
             lost_claims: LostClaims::default(),
             walk: Walk::default(),
+            joins: Joins::default(),
             seal,
             clock,
             by_hand,
@@ -239,6 +258,7 @@ impl Store for PostgresStore {
 
     async fn shutdown(&self) {
         self.intake.stop().await;
+        self.reception.stop().await;
         self.gate.close().await;
         self.link.close();
         self.intake.close();

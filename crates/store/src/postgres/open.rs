@@ -25,6 +25,7 @@ use crate::seal::{Place, Seal};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// The oldest server that has all we use.
@@ -35,6 +36,9 @@ const MIGRATION_LOCK: i64 = 0x68_6f6e_6779_616e;
 
 /// How long looking may take.
 const LOOK: Duration = Duration::from_secs(30);
+
+/// The pause between two looks whether a server has started.
+const STARTING: Duration = Duration::from_millis(250);
 
 /// The sealed value that tells whether the key is the right one.
 const PROBE: Place<'static> = Place {
@@ -114,9 +118,21 @@ struct Visit {
 impl Visit {
     async fn begin(address: &Address, tls: &MakeRustlsConnect) -> Result<Self, OpenError> {
         let server = &address.endpoint;
+        let connect = async {
+            loop {
+                match address.config.connect(tls.clone()).await {
+                    Err(error) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => {
+                        tracing::info!(%server, "waiting for the database, which is starting or stopping");
+                        tokio::time::sleep(STARTING).await;
+                    }
+                    other => return other,
+                }
+            }
+        };
         // The time limit to connect is for each address of a host; this is for
-        // a server that takes the connection and then says nothing.
-        let (client, connection) = timeout(LOOK, address.config.connect(tls.clone()))
+        // a server that takes the connection and then says nothing, or does not
+        // get ready.
+        let (client, connection) = timeout(LOOK, connect)
             .await
             .map_err(|_| OpenError::Unreachable {
                 server: server.clone(),
@@ -275,7 +291,8 @@ async fn refuse_lack_of_rights(client: &Client, server: &Endpoint) -> Result<(),
             "-- open.rights\n\
              SELECT string_agg(t.name || ': ' || p.name, ', ') \
              FROM unnest(ARRAY['account', 'lane', 'message', 'work', 'outcome', 'attempt', \
-                'idempotency', 'credential', 'template', 'api_key']) t(name), \
+                'idempotency', 'credential', 'template', 'api_key', 'contact', 'consent', 'hold', \
+                'callback', 'awaited', 'early_receipt', 'forward']) t(name), \
                 unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p(name) \
              WHERE NOT has_table_privilege(quote_ident(current_schema()) || '.' || t.name, p.name)",
             &[],

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::Settlement;
+use hongyan_domain::grant::Use;
 use hongyan_domain::message::State;
 use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
 use hongyan_domain::{AccountId, MessageId};
@@ -16,8 +17,9 @@ use super::hints::Topic;
 use super::link::Db;
 use super::row::{message_id, message_uuid, now, number, optional_time};
 use super::settle::Plan;
-use super::{PostgresStore, claim, settle};
+use super::{PostgresStore, claim, ledger, settle};
 use crate::codes;
+use crate::ledger::use_of_end;
 
 #[async_trait]
 impl QueueStore for PostgresStore {
@@ -97,10 +99,21 @@ async fn release(db: &Db, ids: &[Uuid], tokens: &[i64], by_hand: Option<i64>) ->
             now!("$3"),
             " AS now) t, unnest($1::uuid[], $2::bigint[]) held(id, token) \
              WHERE w.id = held.id AND w.lease_token = held.token AND coalesce(w.claimed_at, -1) >= 0 \
-             RETURNING w.account"
+             RETURNING w.account, w.id"
         ))
         .await?;
-    let rows = db.query(&release, &[&ids, &tokens, &by_hand]).await?;
+    let ((), rows) = tokio::try_join!(db.begin(), async {
+        db.query(&release, &[&ids, &tokens, &by_hand]).await
+    })?;
+    let released = rows
+        .iter()
+        .map(|row| Ok((row.try_get(1)?, Use::Returned)))
+        .collect::<Outcome<Vec<(Uuid, Use)>>>()?;
+    if !released.is_empty() {
+        let at = time(db, by_hand).await?;
+        ledger::return_holds(db, &released, from_millisecond(at)).await?;
+    }
+    db.commit().await?;
     let mut accounts = rows
         .iter()
         .map(|row| Ok(row.try_get(0)?))
@@ -135,24 +148,26 @@ async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<Mess
                     OR doubted THEN $3::smallint ELSE $4::smallint END, \
                 (SELECT now FROM t), lease_token + (claimed_at IS NOT NULL)::int, attempt_count, \
                 last_errcode \
-             FROM gone RETURNING id"
+             FROM gone RETURNING id, state, settled_at"
         ))
         .await?;
     let (unknown, expired) = (State::Unknown.code(), State::Expired.code());
-    let rows = db
-        .query(
-            &expire,
-            &[
-                &by_hand,
-                &number(limit),
-                &i16::from(unknown),
-                &i16::from(expired),
-            ],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok(message_id(row.try_get(0)?)))
-        .collect()
+    let (unknown, expired, most) = (i16::from(unknown), i16::from(expired), number(limit));
+    let ((), rows) = tokio::try_join!(db.begin(), async {
+        db.query(&expire, &[&by_hand, &most, &unknown, &expired])
+            .await
+    })?;
+    let (mut ended, mut at) = (Vec::new(), 0);
+    for row in &rows {
+        let (id, state): (Uuid, i16) = (row.try_get(0)?, row.try_get(1)?);
+        ended.push((id, use_of_end(codes::state(state)?)));
+        at = row.try_get(2)?;
+    }
+    if !ended.is_empty() {
+        ledger::return_holds(db, &ended, from_millisecond(at)).await?;
+    }
+    db.commit().await?;
+    Ok(ended.into_iter().map(|(id, _)| message_id(id)).collect())
 }
 
 async fn depths(db: Db) -> Outcome<Vec<QueueDepth>> {

@@ -119,6 +119,8 @@ async fn remove(db: &Db, old: &[(Uuid, i64)], before: i64) -> Outcome<usize> {
                 RETURNING o.id, o.account), \
              attempts AS (\
                 DELETE FROM attempt t USING gone WHERE t.id = gone.id AND t.account = gone.account), \
+             receipts AS (\
+                DELETE FROM awaited a USING gone WHERE a.id = gone.id AND a.account = gone.account), \
              messages AS (\
                 DELETE FROM message m USING gone WHERE m.id = gone.id AND m.account = gone.account) \
              SELECT count(*) FROM gone",

@@ -28,7 +28,7 @@ const SLACK: i64 = 60_000;
 const FIRST_SPANS: i64 = 16;
 const MOST_SPANS: i64 = 4096;
 
-/// The conditions every stream puts to its rows, with the parameters $3 to $12.
+/// The conditions every stream puts to its rows, with the parameters $3 to $13.
 /// The range of ids, $1 and $2, is a condition on the one table a stream walks.
 macro_rules! conditions {
     () => {
@@ -47,7 +47,9 @@ macro_rules! conditions {
              AND ($8::text IS NULL OR m.openid = $8) \
              AND ($9::text IS NULL OR m.reference = $9) \
              AND ($10::bigint IS NULL OR m.created_at >= $10) \
-             AND ($11::bigint IS NULL OR m.created_at < $11) "
+             AND ($11::bigint IS NULL OR m.created_at < $11) \
+             AND ($13::bigint IS NULL OR (SELECT true FROM awaited r \
+                WHERE r.id = m.id AND r.account = m.account AND r.settled_at < $13)) "
         )
     };
 }
@@ -133,7 +135,7 @@ const OPEN: &str = stream!(
 );
 const OF_ACCOUNT: &str = streams!(
     "of_account",
-    "CROSS JOIN unnest($13::smallint[]) k(kind)",
+    "CROSS JOIN unnest($14::smallint[]) k(kind)",
     "message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
      LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account",
     "m.account = a.id AND m.kind = k.kind AND m.kind > 0 AND m.id < $1 AND m.id >= $2",
@@ -164,14 +166,24 @@ const ERRCODE_OVER: &str = streams!(
     "o.id"
 );
 
-/// A stream over the spans from $13 down to $14, of which those from $15 on hold
+/// Those whose receipts are waited for.
+const AWAITED: &str = stream!(
+    "awaited",
+    "awaited d JOIN message m ON m.id = d.id AND m.account = d.account \
+     LEFT JOIN work w ON w.id = d.id AND w.account = d.account \
+     LEFT JOIN outcome o ON o.id = d.id AND o.account = d.account",
+    "d.id < $1 AND d.id >= $2",
+    "d.id"
+);
+
+/// A stream over the spans from $14 down to $15, of which those from $16 on hold
 /// nothing but what comes after the page's last message.
 macro_rules! spans {
     ($name:literal, $condition:literal) => {
         concat!(
             "-- search.",
             $name,
-            "\nSELECT found.*, s.n FROM generate_series($13::bigint, $14::bigint, -1) s(n) \
+            "\nSELECT found.*, s.n FROM generate_series($14::bigint, $15::bigint, -1) s(n) \
              CROSS JOIN LATERAL (SELECT ",
             delivery_columns!(),
             " FROM message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
@@ -179,7 +191,7 @@ macro_rules! spans {
              WHERE (m.seq >> 16) = s.n \
              AND (SELECT true FROM account a WHERE a.id = m.account) AND ",
             $condition,
-            " AND m.id < $1 AND m.id >= $2 AND (s.n < $15 OR m.id < $16) AND ",
+            " AND m.id < $1 AND m.id >= $2 AND (s.n < $16 OR m.id < $17) AND ",
             conditions!(),
             "ORDER BY m.id DESC LIMIT $3::bigint) found \
              ORDER BY s.n DESC, found.id DESC LIMIT $3::bigint"
@@ -211,6 +223,7 @@ struct Question<'a> {
     created_after: Option<i64>,
     created_before: Option<i64>,
     by_hand: Option<i64>,
+    no_receipt_since: Option<i64>,
 }
 
 impl<'a> Question<'a> {
@@ -235,6 +248,7 @@ impl<'a> Question<'a> {
             created_after,
             created_before,
             by_hand,
+            no_receipt_since: filter.no_receipt_since.map(millis),
         }
     }
 
@@ -252,6 +266,7 @@ impl<'a> Question<'a> {
             &self.created_after,
             &self.created_before,
             &self.by_hand,
+            &self.no_receipt_since,
         ]
     }
 }
@@ -280,7 +295,9 @@ pub(super) async fn search(
         .filter(|&kind| filter.kind.is_none_or(|wanted| wanted == kind))
         .map(codes::kind_code)
         .collect();
-    let streams: &[&str] = if filter.errcode.is_some() {
+    let streams: &[&str] = if filter.no_receipt_since.is_some() {
+        &[AWAITED]
+    } else if filter.errcode.is_some() {
         &[ERRCODE_OPEN, ERRCODE_OVER]
     } else {
         match filter.status.map(Status::state) {

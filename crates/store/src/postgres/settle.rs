@@ -14,8 +14,10 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::fault::{Fault, Outcome};
+use super::ledger::Entry;
 use super::link::Db;
 use super::row::{message_uuid, millis, number, optional_millis, small, text};
+use super::{ledger, receipt};
 
 /// Settlements in the order in which they are written.
 pub(super) struct Plan<'a> {
@@ -63,29 +65,57 @@ impl<'a> Plan<'a> {
 pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec<Settled>> {
     let mut settled = vec![Settled::LeaseLost; plan.settlements.len()];
     let mut begun = false;
+    let (mut entries, mut accepted) = (Vec::new(), Vec::new());
     for round in &plan.rounds {
         let round: Vec<(usize, &Settlement)> =
             round.iter().map(|&i| (i, &plan.settlements[i])).collect();
         let held = write_held(db, &round, &mut begun).await?;
         for (i, settlement) in round {
             settled[i] = match held.get(&message_uuid(settlement.message)) {
-                Some(&(account, before)) => {
-                    note_earlier(db, settlement, account, before).await?;
+                Some(held) => {
+                    note_earlier(db, settlement, held.account, held.attempts_before).await?;
+                    if held.holds_consent || settlement.ledger.is_some() {
+                        entries.push(Entry {
+                            account: held.account,
+                            settlement,
+                            holds_consent: held.holds_consent,
+                        });
+                    }
+                    if settlement.awaits_receipt
+                        && let Decision::Settle {
+                            state: State::Accepted,
+                            msgid,
+                        } = settlement.decision
+                    {
+                        accepted.push((held.account, settlement, msgid));
+                    }
                     Settled::Written
                 }
                 None => write_late(db, settlement, again).await?,
             };
         }
     }
+    receipt::await_receipts(db, &accepted).await?;
+    if !entries.is_empty() {
+        ledger::settle(db, &entries).await?;
+    }
     db.commit().await?;
     Ok(settled)
 }
 
-/// By message id: its account, and how many attempts it had before.
-type Held = BTreeMap<Uuid, (i64, i32)>;
+/// A message that was still held under its settlement's token.
+struct Held {
+    account: i64,
+    attempts_before: i32,
+    holds_consent: bool,
+}
 
 /// Writes down the settlements whose messages are still held under their tokens.
-async fn write_held(db: &Db, round: &[(usize, &Settlement)], begun: &mut bool) -> Outcome<Held> {
+async fn write_held(
+    db: &Db,
+    round: &[(usize, &Settlement)],
+    begun: &mut bool,
+) -> Outcome<BTreeMap<Uuid, Held>> {
     let is_end = |s: &Settlement| matches!(s.decision, Decision::Settle { .. });
     let columns = |wanted: bool| {
         let chosen = round.iter().map(|&(_, s)| s);
@@ -118,7 +148,14 @@ async fn write_held(db: &Db, round: &[(usize, &Settlement)], begun: &mut bool) -
     finished
         .iter()
         .chain(&waiting)
-        .map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?))))
+        .map(|row| {
+            let held = Held {
+                account: row.try_get(1)?,
+                attempts_before: row.try_get(2)?,
+                holds_consent: row.try_get(3)?,
+            };
+            Ok((row.try_get(0)?, held))
+        })
         .collect()
 }
 
@@ -148,7 +185,8 @@ const FINISH: &str = "-- settle.finish\n\
         INSERT INTO attempt (id, account, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
         SELECT id, account, attempt_count + made, at, outcome, elapsed_ms, errcode, errmsg, rid \
         FROM gone WHERE made > 0) \
-    SELECT id, account, attempt_count FROM gone";
+    SELECT id, account, attempt_count, \
+        coalesce((SELECT true FROM hold h WHERE h.id = gone.id), false) FROM gone";
 
 /// Puts messages back until their next attempts or their ends, whichever is
 /// first.
@@ -173,7 +211,8 @@ const WAIT: &str = "-- settle.wait\n\
         INSERT INTO attempt (id, account, n, at, outcome, elapsed_ms, errcode, errmsg, rid) \
         SELECT id, account, attempt_count, at, outcome, elapsed_ms, errcode, errmsg, rid \
         FROM kept WHERE made > 0) \
-    SELECT id, account, attempt_count - made FROM kept";
+    SELECT id, account, attempt_count - made, \
+        coalesce((SELECT true FROM hold h WHERE h.id = kept.id), false) FROM kept";
 
 /// Settlements as columns, each with the last of its attempts: mostly there is
 /// just one.

@@ -12,16 +12,18 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Outcome};
-use super::row::{self, millis};
+use super::row::millis;
 use super::{SqliteStore, idempotency};
+use crate::codes;
 use crate::seal::{Place, Seal};
+use crate::secret;
 
 /// The columns [`account`] expects.
 macro_rules! account_columns {
     () => {
         "id, name, kind, appid, secret, original_id, token_mode, callback_token, \
          callback_aes_key, rate_per_second, max_in_flight, disabled, parked, illness, \
-         created_at, updated_at"
+         created_at, updated_at, options, callback_previous"
     };
 }
 #[async_trait]
@@ -233,29 +235,39 @@ fn write_settings(
     };
     let callback = settings.callback.as_ref();
     let aes_key = callback.and_then(|callback| callback.encoding_aes_key.as_ref());
+    let previous = callback
+        .and_then(|callback| callback.previous.as_ref())
+        .map(|keys| -> Outcome<Vec<u8>> {
+            let text = secret::callback_keys_text(keys)?;
+            Ok(seal.seal(place("callback_previous", &row), text.as_bytes())?)
+        })
+        .transpose()?;
     let written = db
         .prepare_cached(
             "-- accounts.write\n\
              UPDATE account SET name = ?2, kind = ?3, appid = ?4, secret = ?5, original_id = ?6, \
                 token_mode = ?7, callback_token = ?8, callback_aes_key = ?9, \
                 rate_per_second = ?10, max_in_flight = ?11, disabled = ?12, updated_at = ?13, \
+                options = ?14, callback_previous = ?15, \
                 revision = revision + 1 \
              WHERE id = ?1",
         )?
         .execute(params![
             id.0,
             settings.name.as_str(),
-            row::account_kind_code(settings.kind),
+            codes::account_kind_code(settings.kind),
             settings.appid.as_str(),
             sealed("secret", Some(&settings.secret))?,
             settings.original_id.as_ref().map(OriginalId::as_str),
-            row::token_mode_code(settings.token_mode),
+            codes::token_mode_code(settings.token_mode),
             sealed("callback_token", callback.map(|callback| &callback.token))?,
             sealed("callback_aes_key", aes_key)?,
             settings.rate_per_second,
             settings.max_in_flight,
             settings.disabled,
             millis(now),
+            serde_json::to_string(&settings.options)?,
+            previous,
         ])?;
     if written == 0 { Err(missing()) } else { Ok(()) }
 }
@@ -296,6 +308,9 @@ fn account(row: &Row<'_>, seal: &Seal) -> Outcome<Account> {
     let json = |index: usize| row.get::<_, Option<String>>(index);
     let callback_token = open("callback_token", row.get(7)?)?;
     let encoding_aes_key = open("callback_aes_key", row.get(8)?)?;
+    let previous = open("callback_previous", row.get(17)?)?
+        .map(|text| secret::callback_keys(text.expose()))
+        .transpose()?;
     let account_name: String = row.get(1)?;
     Ok(Account {
         id: AccountId(id),
@@ -303,7 +318,7 @@ fn account(row: &Row<'_>, seal: &Seal) -> Outcome<Account> {
             name: account_name
                 .parse()
                 .map_err(|_| Fault::corrupt(format!("{account_name:?} is no account's name")))?,
-            kind: row::account_kind(row.get(2)?)?,
+            kind: codes::account_kind(row.get::<_, i64>(2)?)?,
             appid: AppId::parse(row.get::<_, String>(3)?)?,
             secret: open("secret", row.get(4)?)?
                 .ok_or_else(|| Fault::corrupt(format!("account {id} has no secret")))?,
@@ -311,14 +326,16 @@ fn account(row: &Row<'_>, seal: &Seal) -> Outcome<Account> {
                 .get::<_, Option<String>>(5)?
                 .map(OriginalId::parse)
                 .transpose()?,
-            token_mode: row::token_mode(row.get(6)?)?,
+            token_mode: codes::token_mode(row.get::<_, i64>(6)?)?,
             callback: callback_token.map(|token| CallbackSettings {
                 token,
                 encoding_aes_key,
+                previous,
             }),
             rate_per_second: row.get(9)?,
             max_in_flight: row.get(10)?,
             disabled: row.get(11)?,
+            options: serde_json::from_str(&row.get::<_, String>(16)?)?,
         },
         state: AccountState {
             parked: json(12)?

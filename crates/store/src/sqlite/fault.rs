@@ -3,6 +3,7 @@ use std::io;
 use hongyan_domain::port::StoreError;
 use rusqlite::ErrorCode;
 
+use crate::codes::UnknownCode;
 use crate::seal::Unsealable;
 
 /// A [`StoreError`] on its way out: what `?` makes of the errors met inside.
@@ -82,6 +83,12 @@ impl From<hongyan_wechat::IdError> for Fault {
 
 impl From<Unsealable> for Fault {
     fn from(error: Unsealable) -> Self {
+        Self::corrupt(error.to_string())
+    }
+}
+
+impl From<UnknownCode> for Fault {
+    fn from(error: UnknownCode) -> Self {
         Self::corrupt(error.to_string())
     }
 }

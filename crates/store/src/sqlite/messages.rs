@@ -1,6 +1,7 @@
 //! Taking messages in, looking at them, and changing their course by hand.
 
 use async_trait::async_trait;
+use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::{Delivery, OutcomeKind};
 use hongyan_domain::message::{Message, State};
 use hongyan_domain::port::{
@@ -14,9 +15,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
 use super::idempotency::{self, Answer};
-use super::row::{self, delivery_columns, kind_code, millis, on_unknown_code, optional_millis};
+use super::row::{self, delivery_columns, millis, optional_millis};
 use super::settle::{Finisher, Over};
-use super::{SqliteStore, search, term};
+use super::{SqliteStore, ledger, search, term};
+use crate::codes;
+use crate::ledger::use_of_end;
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -169,12 +172,12 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
     .execute(params![
         message.id.as_bytes(),
         message.account.0,
-        kind_code(message.kind()),
+        codes::kind_code(message.kind()),
         millis(message.created_at),
         message.to.as_str(),
         message.reference,
         message.priority.band(),
-        on_unknown_code(message.on_unknown),
+        codes::on_unknown_code(message.on_unknown),
         optional_millis(message.send_at),
         expires_at,
         message.created_by.as_ref().map(KeyId::as_bytes),
@@ -271,7 +274,7 @@ fn standing(db: &Connection, id: MessageId) -> Outcome<Option<Standing>> {
     let Some((seq, account, band, state, may_be_sent)) = found else {
         return Ok(None);
     };
-    let over = state.map(row::state).transpose()?;
+    let over = state.map(codes::state).transpose()?;
     Ok(Some(Standing {
         seq,
         account,
@@ -298,6 +301,8 @@ fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
                 attempts: &[],
             };
             Finisher::prepare(db)?.finish(seq, &over)?;
+            let outcome = use_of_end(State::Canceled);
+            ledger::return_hold(db, seq, outcome, from_millisecond(at))?;
             Cancellation::Canceled
         }
     })
@@ -346,12 +351,12 @@ fn may_have_gone_out(db: &Connection, seq: i64) -> Outcome<bool> {
     let mut rows = attempts.query([seq])?;
     while let Some(row) = rows.next()? {
         let errcode: Option<i64> = row.get(1)?;
-        let doubtful = match row::outcome_kind(row.get(0)?)? {
+        let doubtful = match codes::outcome_kind(row.get::<_, i64>(0)?)? {
             OutcomeKind::Uncertain | OutcomeKind::Interrupted => true,
             OutcomeKind::Refused => {
                 errcode.is_some_and(|code| ErrCode(code).class() == ErrClass::Busy)
             }
-            OutcomeKind::Accepted | OutcomeKind::NotSent => false,
+            OutcomeKind::Accepted | OutcomeKind::NotSent | OutcomeKind::Withheld => false,
         };
         if doubtful {
             return Ok(true);

@@ -6,21 +6,30 @@
 //! of power.
 
 mod accounts;
+mod callback;
 mod credentials;
 mod fault;
+mod forward;
 mod idempotency;
+mod inbox;
 mod keys;
+mod ledger;
 mod messages;
 mod open;
+mod people;
 mod purge;
 mod queue;
 mod reader;
+mod receipt;
 mod retention;
 mod row;
+mod rules;
 mod search;
 mod settle;
 mod templates;
 mod term;
+mod users;
+mod web;
 mod writer;
 
 use std::fs::File;
@@ -71,6 +80,8 @@ pub struct SqliteStore {
     purge: Purge,
     /// Behind the last message that the present round of retention looked at.
     swept_to: tokio::sync::Mutex<i64>,
+    /// Behind the last early receipt that was looked at for its message.
+    joined_to: tokio::sync::Mutex<i64>,
     clock: Arc<dyn Clock>,
     seal: Seal,
     _lock: Option<File>,
@@ -114,6 +125,7 @@ impl SqliteStore {
             writer,
             purge,
             swept_to: tokio::sync::Mutex::default(),
+            joined_to: tokio::sync::Mutex::default(),
             clock,
             seal,
             _lock: opened.lock,

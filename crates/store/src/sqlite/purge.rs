@@ -1,4 +1,5 @@
-//! Clearing away the messages of removed accounts. An account can have millions;
+//! Clearing away the messages of removed accounts, and their callbacks, people and
+//! consents. An account can have millions;
 //! removing it makes them invisible at once, and the writer deletes them when it
 //! has nothing else to do.
 
@@ -51,7 +52,7 @@ pub(super) fn step(db: &Connection, purge: &Purge) -> Outcome<()> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?
         .collect::<Result<Vec<(i64, String, Option<String>)>, _>>()?;
-    if messages.is_empty() {
+    if messages.is_empty() && !others(db, account)? {
         db.prepare_cached("-- purge.done\nDELETE FROM removed_account WHERE id = ?1")?
             .execute([account])?;
     }
@@ -59,6 +60,46 @@ pub(super) fn step(db: &Connection, purge: &Purge) -> Outcome<()> {
         remove(db, seq, &openid, reference.as_deref())?;
     }
     Ok(())
+}
+
+/// Deletes some rows of what else a removed account had; whether there were any.
+/// With the plus sign rows are found by their numbers, not among all of the
+/// account.
+fn others(db: &Connection, account: i64) -> Outcome<bool> {
+    macro_rules! some {
+        ($table:literal, $account:literal, $key:literal) => {
+            concat!(
+                "-- purge.",
+                $table,
+                "\nDELETE FROM ",
+                $table,
+                " WHERE ",
+                $account,
+                " = ?1 AND ",
+                $key,
+                " IN (SELECT ",
+                $key,
+                " FROM ",
+                $table,
+                " WHERE account = ?1 LIMIT ?2)"
+            )
+        };
+    }
+    for table in [
+        some!("forward", "+account", "id"),
+        some!("callback", "+account", "seq"),
+        some!("awaited", "+account", "seq"),
+        some!("early_receipt", "+account", "seq"),
+        some!("consent", "account", "openid"),
+        some!("service_window", "account", "openid"),
+        some!("contact", "account", "openid"),
+        some!("app_user_openid", "account", "openid"),
+    ] {
+        if db.prepare_cached(table)?.execute([account, STEP])? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes a message that is over with all that lies beside it.
@@ -70,6 +111,7 @@ pub(super) fn remove(
 ) -> Outcome<()> {
     for table in [
         "-- purge.attempts\nDELETE FROM attempt WHERE seq = ?1",
+        "-- purge.receipt\nDELETE FROM awaited WHERE seq = ?1",
         "-- purge.outcome\nDELETE FROM outcome WHERE seq = ?1",
         "-- purge.message\nDELETE FROM message WHERE seq = ?1",
     ] {

@@ -6,16 +6,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hongyan_domain::clock::{after, from_millisecond};
 use hongyan_domain::delivery::{Claimed, History, Lease, Settlement};
+use hongyan_domain::grant::Use;
 use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
 use hongyan_domain::{AccountId, MessageId};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Outcome;
-use super::row::{self, MESSAGE_COLUMNS, MessageRow, message_columns, millis, number};
+use super::row::{MESSAGE_COLUMNS, MessageRow, message_columns, millis, number};
 use super::settle::expect_one;
-use super::{SqliteStore, settle};
+use super::{SqliteStore, ledger, settle};
+use crate::codes;
+use crate::ledger::use_of_end;
 
 #[async_trait]
 impl QueueStore for SqliteStore {
@@ -201,6 +204,7 @@ fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
             attempts: &[],
         };
         finisher.finish(*seq, &over)?;
+        ledger::return_hold(db, *seq, use_of_end(over.state), from_millisecond(now))?;
     }
     Ok(late.into_iter().map(|(_, id, _)| id).collect())
 }
@@ -212,11 +216,16 @@ fn release(db: &Connection, held: &[(MessageId, i64)], now: i64) -> Outcome<()> 
         "-- queue.release\n\
          UPDATE work SET claimed_at = NULL, due_at = ?3, lease_token = lease_token + 1 \
          WHERE seq = (SELECT seq FROM message WHERE id = ?1) \
-         AND lease_token = ?2 AND claimed_at IS NOT NULL",
+         AND lease_token = ?2 AND claimed_at IS NOT NULL RETURNING seq",
     )?;
     for (id, lease_token) in held {
         // No row = no longer held.
-        release.execute(params![id.as_bytes(), lease_token, now])?;
+        let released: Option<i64> = release
+            .query_one(params![id.as_bytes(), lease_token, now], |row| row.get(0))
+            .optional()?;
+        if let Some(seq) = released {
+            ledger::return_hold(db, seq, Use::Returned, from_millisecond(now))?;
+        }
     }
     Ok(())
 }
@@ -231,7 +240,7 @@ fn depths(db: &Connection) -> Outcome<Vec<QueueDepth>> {
     while let Some(row) = rows.next()? {
         found.push(QueueDepth {
             account: AccountId(row.get(0)?),
-            priority: row::priority(row.get(1)?)?,
+            priority: codes::priority(row.get::<_, i64>(1)?)?,
             open: row.get::<_, i64>(2)?.cast_unsigned(),
             oldest_due_at: row.get::<_, Option<i64>>(3)?.map(from_millisecond),
         });

@@ -82,7 +82,7 @@ fn forget_empty_spans(db: &Connection) -> Outcome<()> {
 
 /// Shortens the file when more of it is free than new messages will soon use:
 /// a step at a time, because it moves pages.
-fn give_back_space(db: &Connection) -> Outcome<()> {
+pub(super) fn give_back_space(db: &Connection) -> Outcome<()> {
     let free: i64 = db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if free > FREE_PAGES_KEPT && free > pages / 8 {

@@ -1,16 +1,15 @@
 //! Values as columns hold them, and rows as messages.
 
-use hongyan_domain::account::{AccountKind, TokenMode};
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind, Receipt};
-use hongyan_domain::message::{Kind, Message, OnUnknown, Priority, State};
-use hongyan_domain::template::Subscription;
+use hongyan_domain::delivery::{Attempt, Delivery, Receipt};
+use hongyan_domain::message::{Message, State};
 use hongyan_domain::{AccountId, KeyId, MessageId};
 use hongyan_wechat::MsgId;
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use super::fault::{Fault, Outcome};
+use super::fault::Outcome;
+use crate::codes;
 
 pub(super) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
@@ -20,109 +19,13 @@ pub(super) fn optional_millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(millis)
 }
 
-fn optional_time(millis: Option<i64>) -> Option<Timestamp> {
+pub(super) fn optional_time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(from_millisecond)
 }
 
 /// A number of ours that fits, or the largest that does.
 pub(super) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(super) fn kind_code(kind: Kind) -> i64 {
-    match kind {
-        Kind::Template => 1,
-        Kind::Subscribe => 2,
-    }
-}
-
-pub(super) fn kind(code: i64) -> Outcome<Kind> {
-    read(Kind::ALL, kind_code, code, "kind of message")
-}
-
-pub(super) fn account_kind_code(kind: AccountKind) -> i64 {
-    match kind {
-        AccountKind::OfficialAccount => 1,
-        AccountKind::MiniProgram => 2,
-    }
-}
-
-pub(super) fn account_kind(code: i64) -> Outcome<AccountKind> {
-    let all = [AccountKind::OfficialAccount, AccountKind::MiniProgram];
-    read(all, account_kind_code, code, "kind of account")
-}
-
-pub(super) fn token_mode_code(mode: TokenMode) -> i64 {
-    match mode {
-        TokenMode::Stable => 1,
-        TokenMode::Classic => 2,
-    }
-}
-
-pub(super) fn token_mode(code: i64) -> Outcome<TokenMode> {
-    read(
-        [TokenMode::Stable, TokenMode::Classic],
-        token_mode_code,
-        code,
-        "token mode",
-    )
-}
-
-/// WeChat's own numbers.
-pub(super) fn subscription_code(subscription: Subscription) -> i64 {
-    match subscription {
-        Subscription::OneTime => 2,
-        Subscription::LongTerm => 3,
-    }
-}
-
-pub(super) fn subscription(code: i64) -> Outcome<Subscription> {
-    let all = [Subscription::OneTime, Subscription::LongTerm];
-    read(all, subscription_code, code, "subscription")
-}
-
-pub(super) fn on_unknown_code(choice: OnUnknown) -> i64 {
-    match choice {
-        OnUnknown::Keep => 0,
-        OnUnknown::Resend => 1,
-    }
-}
-
-fn on_unknown(code: i64) -> Outcome<OnUnknown> {
-    read(
-        [OnUnknown::Keep, OnUnknown::Resend],
-        on_unknown_code,
-        code,
-        "choice for unknown outcomes",
-    )
-}
-
-pub(super) fn priority(band: i64) -> Outcome<Priority> {
-    read(
-        Priority::ALL,
-        |priority| priority.band().into(),
-        band,
-        "priority",
-    )
-}
-
-pub(super) fn state(code: i64) -> Outcome<State> {
-    read(State::ALL, |state| state.code().into(), code, "state")
-}
-
-pub(super) fn outcome_kind(code: i64) -> Outcome<OutcomeKind> {
-    read(OutcomeKind::ALL, |kind| kind.code().into(), code, "outcome")
-}
-
-fn read<T: Copy>(
-    all: impl IntoIterator<Item = T>,
-    code_of: impl Fn(T) -> i64,
-    code: i64,
-    what: &str,
-) -> Outcome<T> {
-    all.into_iter()
-        .find(|&one| code_of(one) == code)
-        .ok_or_else(|| Fault::corrupt(format!("{code} is not the number of a {what}")))
 }
 
 /// The columns `MessageRow::read` expects, first in a query over `message m`.
@@ -181,8 +84,8 @@ impl MessageRow {
             account: AccountId(self.account),
             to: self.openid.parse()?,
             content: serde_json::from_str(&self.content)?,
-            priority: priority(self.priority)?,
-            on_unknown: on_unknown(self.on_unknown)?,
+            priority: codes::priority(self.priority)?,
+            on_unknown: codes::on_unknown(self.on_unknown)?,
             send_at: optional_time(self.send_at),
             expires_at: optional_time(self.expires_at),
             reference: self.reference,
@@ -220,6 +123,8 @@ pub(super) mod at {
     pub(in crate::sqlite) const OUTCOME_ERRCODE: usize = super::MESSAGE_COLUMNS + 6;
     pub(in crate::sqlite) const SEQ: usize = super::MESSAGE_COLUMNS + 11;
     pub(in crate::sqlite) const KIND: usize = super::MESSAGE_COLUMNS + 12;
+    /// Behind them in searches: since when the receipt is waited for.
+    pub(in crate::sqlite) const AWAITED_SINCE: usize = super::MESSAGE_COLUMNS + 13;
 }
 
 /// A message with what happened to it, without its attempts.
@@ -239,7 +144,7 @@ pub(super) fn delivery(row: &Row<'_>) -> Outcome<Delivery> {
         receipt: None,
     };
     if let Some(code) = row.get::<_, Option<i64>>(at::STATE)? {
-        delivery.state = state(code)?;
+        delivery.state = codes::state(code)?;
         delivery.attempt_count = row.get(WORK + 5)?;
         delivery.last_errcode = row.get(at::OUTCOME_ERRCODE)?;
         delivery.wechat_msgid = row
@@ -265,30 +170,10 @@ pub(super) fn delivery(row: &Row<'_>) -> Outcome<Delivery> {
 pub(super) fn attempt(row: &Row<'_>) -> Outcome<Attempt> {
     Ok(Attempt {
         at: from_millisecond(row.get(0)?),
-        outcome: outcome_kind(row.get(1)?)?,
+        outcome: codes::outcome_kind(row.get::<_, i64>(1)?)?,
         elapsed_ms: row.get(2)?,
         errcode: row.get(3)?,
         errmsg: row.get(4)?,
         rid: row.get(5)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stored_numbers_read_back() {
-        for one in Kind::ALL {
-            assert_eq!(kind(kind_code(one)).unwrap(), one);
-        }
-        for one in Priority::ALL {
-            assert_eq!(priority(one.band().into()).unwrap(), one);
-        }
-        assert_eq!(account_kind(2).unwrap(), AccountKind::MiniProgram);
-        assert_eq!(token_mode(2).unwrap(), TokenMode::Classic);
-        assert_eq!(subscription(3).unwrap(), Subscription::LongTerm);
-        assert_eq!(on_unknown(1).unwrap(), OnUnknown::Resend);
-        assert!(kind(0).is_err() && state(-1).is_err() && outcome_kind(99).is_err());
-    }
 }

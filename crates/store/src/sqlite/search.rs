@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::fault::{Fault, Outcome};
-use super::row::{self, at, delivery_columns, kind_code, millis};
+use super::row::{self, at, delivery_columns, millis};
 use super::term::{self, Field};
+use crate::codes;
 
 /// A query over the rows from `?1` to `?2` of `d`, the rows a stream is over,
 /// whose further parameters are the stream's key.
@@ -31,10 +32,11 @@ macro_rules! stream {
             $name,
             "\nSELECT ",
             delivery_columns!(),
-            " FROM ",
+            ", r.settled_at FROM ",
             $rows,
             " CROSS JOIN message m ON m.seq = d.seq \
              LEFT JOIN work w ON w.seq = d.seq LEFT JOIN outcome o ON o.seq = d.seq \
+             LEFT JOIN awaited r ON r.seq = d.seq \
              WHERE d.seq BETWEEN ?1 AND ?2 AND ",
             $condition,
             " ORDER BY ",
@@ -67,6 +69,9 @@ const WITH_TERM: &str = stream!(
     "s.n BETWEEN ?3 AND ?4 AND d.term = ?5",
     "s.n DESC, d.seq DESC"
 );
+
+/// Those whose receipts are waited for, and were settled before `?3`.
+const AWAITED: &str = stream!("awaited", "awaited d", "d.settled_at < ?3");
 
 /// A statement, the first message it is about, and its other parameters.
 struct Stream {
@@ -201,6 +206,9 @@ fn streams(
     if let Some(openid) = &filter.openid {
         return with_term(Field::OpenId, openid.as_str());
     }
+    if let Some(before) = filter.no_receipt_since {
+        return Ok(vec![Stream::new(AWAITED, vec![millis(before)])]);
+    }
     Ok(if let Some(code) = filter.errcode {
         by_account(ERRCODE_OPEN, code)
             .chain(by_account(ERRCODE_OVER, code))
@@ -221,7 +229,7 @@ fn streams(
                     .into_iter()
                     .filter(|&k| filter.kind.is_none_or(|f| f == k));
                 kinds
-                    .flat_map(|kind| by_account(OF_ACCOUNT, kind_code(kind)))
+                    .flat_map(|kind| by_account(OF_ACCOUNT, codes::kind_code(kind).into()))
                     .collect()
             }
             Some(State::Accepted) | None => vec![Stream::new(ALL, Vec::new())],
@@ -249,7 +257,7 @@ fn fitting(
         return Ok(None);
     }
     if let Some(kind) = filter.kind
-        && row.get::<_, i64>(at::KIND)? != kind_code(kind)
+        && row.get::<_, i16>(at::KIND)? != codes::kind_code(kind)
     {
         return Ok(None);
     }
@@ -279,6 +287,13 @@ fn fitting(
     {
         return Ok(None);
     }
+    if let Some(before) = filter.no_receipt_since
+        && row
+            .get::<_, Option<i64>>(at::AWAITED_SINCE)?
+            .is_none_or(|since| since >= millis(before))
+    {
+        return Ok(None);
+    }
     if let Some(reference) = &filter.reference
         && !is_text(at::REFERENCE, reference)?
     {
@@ -299,10 +314,13 @@ mod tests {
     #[test]
     fn streams_are_bounded_by_their_index() {
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(include_str!("migrations/0001.sql"))
-            .unwrap();
-        db.execute_batch(include_str!("migrations/0003.sql"))
-            .unwrap();
+        for step in [
+            include_str!("migrations/0001.sql"),
+            include_str!("migrations/0003.sql"),
+            include_str!("migrations/0004.sql"),
+        ] {
+            db.execute_batch(step).unwrap();
+        }
         let plans = [
             (
                 ALL,
@@ -331,6 +349,10 @@ mod tests {
             (
                 WITH_TERM,
                 "PRIMARY KEY (span=? AND term=? AND seq>? AND seq<?)",
+            ),
+            (
+                AWAITED,
+                "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
             ),
         ];
         for (sql, index) in plans {

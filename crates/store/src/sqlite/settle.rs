@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
 use super::row::{millis, number, optional_millis};
+use super::{ledger, receipt};
 
 /// The end of a message's sending.
 #[derive(Debug)]
@@ -27,9 +28,11 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec
         find: db.prepare_cached(
             "-- settle.find\n\
              SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
-                coalesce(w.lease_token, o.lease_token) = ?2, w.claimed_at IS NOT NULL \
+                coalesce(w.lease_token, o.lease_token) = ?2, w.claimed_at IS NOT NULL, \
+                h.seq IS NOT NULL \
              FROM message m \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
+             LEFT JOIN hold h ON h.seq = m.seq \
              WHERE m.id = ?1",
         )?,
         attempt: db.prepare_cached(
@@ -43,6 +46,16 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec
         .iter()
         .map(|settlement| settler.settle(settlement))
         .collect()
+}
+
+/// A message as a settlement finds it.
+struct Found {
+    seq: i64,
+    attempts_before: i64,
+    /// Whether the settlement's lease is the message's last one.
+    is_last_lease: bool,
+    is_held: bool,
+    holds_consent: bool,
 }
 
 /// The statements nearly every settlement needs, looked up once for many.
@@ -59,22 +72,29 @@ impl Settler<'_> {
             .find
             .query_one(
                 params![settlement.message.as_bytes(), settlement.lease_token],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                |row| {
+                    Ok(Found {
+                        seq: row.get(0)?,
+                        attempts_before: row.get(1)?,
+                        is_last_lease: row.get(2)?,
+                        is_held: row.get(3)?,
+                        holds_consent: row.get(4)?,
+                    })
+                },
             )
             .optional()?;
-        let Some((seq, attempts_before, is_last_lease, is_held)): Option<(i64, i64, bool, bool)> =
-            found
-        else {
+        let Some(found) = found else {
             // Gone with its account.
             return Ok(Settled::LeaseLost);
         };
-        if is_last_lease && !is_held {
+        let seq = found.seq;
+        if found.is_last_lease && !found.is_held {
             // Nobody but its holder ends a lease under its own token: this very
             // settlement was written before.
             return Ok(Settled::Written);
         }
-        self.note_attempts(seq, attempts_before, &settlement.attempts)?;
-        if !is_last_lease {
+        self.note_attempts(seq, found.attempts_before, &settlement.attempts)?;
+        if !found.is_last_lease {
             count_late_attempts(self.db, seq, &settlement.attempts)?;
             return Ok(Settled::LeaseLost);
         }
@@ -91,6 +111,17 @@ impl Settler<'_> {
             }
             Decision::RetryAt { at: until } => wait(self.db, seq, until, settlement)?,
             Decision::Park { .. } => wait(self.db, seq, settlement.at, settlement)?,
+        }
+        if found.holds_consent || settlement.ledger.is_some() {
+            ledger::settle(self.db, seq, settlement)?;
+        }
+        if settlement.awaits_receipt
+            && let Decision::Settle {
+                state: State::Accepted,
+                msgid,
+            } = settlement.decision
+        {
+            receipt::await_receipt(self.db, seq, msgid, millis(settlement.at))?;
         }
         Ok(Settled::Written)
     }

@@ -11,7 +11,8 @@ use rusqlite::{Connection, Row, params};
 use super::SqliteStore;
 use super::credentials::refuse_missing;
 use super::fault::Outcome;
-use super::row::{self, millis};
+use super::row::millis;
+use crate::codes;
 
 #[async_trait]
 impl TemplateStore for SqliteStore {
@@ -81,12 +82,12 @@ fn replace(db: &Connection, account: AccountId, templates: &[Template]) -> Outco
         insert.execute(params![
             account.0,
             template.id.as_str(),
-            row::kind_code(template.kind),
+            codes::kind_code(template.kind),
             template.title,
             template.content,
             template.example,
             serde_json::to_string(&template.fields)?,
-            template.subscription.map(row::subscription_code),
+            template.subscription.map(codes::subscription_code),
             millis(template.synced_at),
         ])?;
     }
@@ -97,14 +98,14 @@ fn replace(db: &Connection, account: AccountId, templates: &[Template]) -> Outco
 fn template(row: &Row<'_>) -> Outcome<Template> {
     Ok(Template {
         id: TemplateId::parse(row.get::<_, String>(0)?)?,
-        kind: row::kind(row.get(1)?)?,
+        kind: codes::kind(row.get::<_, i64>(1)?)?,
         title: row.get(2)?,
         content: row.get(3)?,
         example: row.get(4)?,
         fields: serde_json::from_str(&row.get::<_, String>(5)?)?,
         subscription: row
             .get::<_, Option<i64>>(6)?
-            .map(row::subscription)
+            .map(codes::subscription)
             .transpose()?,
         synced_at: from_millisecond(row.get(7)?),
     })

@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hongyan_domain::AccountId;
+use hongyan_domain::callback::{Effect, Forwarded, Received};
 use hongyan_domain::clock::after;
+use hongyan_domain::contact::Sighting;
 use hongyan_domain::delivery::{Claimed, Decision, Settlement};
+use hongyan_domain::grant::Source;
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::message::State;
 use hongyan_domain::port::{
-    Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, KeyStore, MessageStore,
-    NewBatch, QueueStore, Requeue, Settled, TemplateStore,
+    Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, InboxStore, KeyStore,
+    LedgerStore, MessageStore, NewBatch, PeopleStore, QueueStore, Requeue, Settled, TemplateStore,
+    Walk, WebStore,
 };
 use hongyan_store::PostgresStore;
 use hongyan_test_postgres::{Database, Server};
@@ -224,7 +228,7 @@ async fn a_change_by_hand_is_made_once() {
     let stage = Stage::set().await;
     let Stage { store, kit, .. } = &stage;
     let canceled = stage
-        .lose(Loss::Answer, Step::Statement, async || {
+        .lose(Loss::Answer, Step::Commit, async || {
             let plan = stage.plan.lock().unwrap().take();
             let id = kit.queue(store, stage.account).await;
             *stage.plan.lock().unwrap() = plan;
@@ -246,7 +250,7 @@ async fn a_change_by_hand_is_made_once() {
         .await;
     assert_eq!(requeued, Ok(Requeue::Queued));
     stage
-        .lose(Loss::Answer, Step::Statement, async || {
+        .lose(Loss::Answer, Step::Commit, async || {
             let plan = stage.plan.lock().unwrap().take();
             let id = kit.queue(store, stage.account).await;
             let claimed = stage.claim_one().await;
@@ -346,4 +350,94 @@ async fn keys_and_tokens_are_kept_once() {
     assert_eq!(kept, Ok(Some(3)));
     let found = store.credential(stage.account).await.unwrap().unwrap();
     assert_eq!(found.generation, 3);
+}
+
+#[tokio::test]
+async fn what_wechat_tells_is_taken_in_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let account = stage.account;
+    for loss in [Loss::Answer, Loss::Request] {
+        let before = store.grants(account, &kit.openid("oPerson")).await.unwrap();
+        let before = before.first().map_or(0, |(_, grant)| grant.count);
+        let received = stage
+            .lose(loss, Step::Commit, async || {
+                kit.advance(1);
+                let told = [Effect::Answered(kit.consent(account, "oPerson"))];
+                store.receive(&kit.callback(account), &told, &[]).await
+            })
+            .await;
+        assert!(matches!(received, Ok(Received::New { .. })), "{received:?}");
+        let counted = stage
+            .lose(loss, Step::Commit, async || {
+                kit.advance(1);
+                let mut consent = kit.consent(account, "oPerson");
+                consent.source = Source::Page;
+                store.answered(&[consent]).await
+            })
+            .await;
+        assert_eq!(counted, Ok(vec![true]));
+        let grants = store.grants(account, &kit.openid("oPerson")).await.unwrap();
+        assert_eq!(grants[0].1.count, before + 6);
+    }
+    let saw = stage
+        .lose(Loss::Answer, Step::Commit, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            let person = kit.openid("oPerson");
+            store.forget_contact(account, &person).await.unwrap();
+            *stage.plan.lock().unwrap() = plan;
+            let sighting = Sighting::of(person, kit.now());
+            store.saw(account, &sighting, None).await
+        })
+        .await;
+    assert!(saw.unwrap().1, "it was new");
+}
+
+#[tokio::test]
+async fn what_can_be_used_once_is_used_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let walk = Walk {
+        account: stage.account,
+        purpose: "{}".to_owned(),
+        ends_at: after(kit.now(), LEASE),
+    };
+    let mut digest = [0; 32];
+    let ended = stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            let plan = stage.plan.lock().unwrap().take();
+            digest[0] += 1;
+            store.begin_walk(&digest, &walk).await.unwrap();
+            *stage.plan.lock().unwrap() = plan;
+            store.end_walk(&digest).await
+        })
+        .await;
+    assert_eq!(ended, Ok(Some(walk)));
+    assert_eq!(store.end_walk(&digest).await, Ok(None));
+
+    let callback = kit.callback(stage.account);
+    store.receive(&callback, &[], &[]).await.unwrap();
+    stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            store.replay(callback.id, "https://example.com/").await
+        })
+        .await
+        .unwrap();
+    let claimed = store.claim_forwards(10, LEASE).await.unwrap();
+    assert_eq!(claimed.len(), 3);
+    let mut claimed = claimed.iter();
+    let again = Forwarded::Again {
+        at: kit.now(),
+        error: String::new(),
+    };
+    stage
+        .lose(Loss::Answer, Step::Statement, async || {
+            let one = claimed.next().unwrap();
+            store.settle_forward(one.id, one.lease_token, &again).await
+        })
+        .await
+        .unwrap();
+    for state in store.forwards(callback.id).await.unwrap() {
+        assert_eq!(state.attempts, 1);
+    }
 }

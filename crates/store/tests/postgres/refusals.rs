@@ -1,9 +1,12 @@
 //! Opening a database on a server: what is refused and in which words, and that
 //! a refused database stays as it was.
 
-use hongyan_domain::port::{AccountStore, Store, StoreError};
+use hongyan_domain::account::{CallbackKeys, CallbackSettings};
+use hongyan_domain::contact::Sighting;
+use hongyan_domain::port::{AccountStore, PeopleStore, Store, StoreError, WebStore};
 use hongyan_store::{OpenError, PostgresOptions, PostgresStore, Seal};
 use hongyan_test_postgres::{Database, GUARDED, PASSWORD, Server, Settings};
+use hongyan_wechat::{AppSecret, JsTicket, SessionKey};
 use tokio_postgres::Client;
 
 use super::{options, visit};
@@ -48,6 +51,46 @@ async fn an_address_nobody_lives_at_is_refused() {
     let error = refused(with(&database, &name, &wanted)).await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_starting_is_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let database = Server::own().database();
+    let server = database.url().split(['@', '/']).nth(3).unwrap().to_owned();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let through = listener.local_addr().unwrap().to_string();
+    let real = server.clone();
+    let turned_away = tokio::spawn(async move {
+        // What a server says while it recovers (documentation, 55.7 and 55.8).
+        let (mut early, _) = listener.accept().await.unwrap();
+        let mut startup = [0; 1024];
+        let _ = early.read(&mut startup).await.unwrap();
+        let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+        let length = u32::try_from(fields.len() + 4).unwrap();
+        early.write_all(b"E").await.unwrap();
+        early.write_all(&length.to_be_bytes()).await.unwrap();
+        early.write_all(fields).await.unwrap();
+        drop(early);
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = tokio::net::TcpStream::connect(&real).await.unwrap();
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let url = format!(
+        "{}?sslmode=disable",
+        database.url().replace(&server, &through)
+    );
+    let store = PostgresStore::open(options(&url)).await.unwrap();
+    store.ping().await.unwrap();
+    store.shutdown().await;
+    turned_away.abort();
 }
 
 #[tokio::test]
@@ -314,11 +357,27 @@ async fn secrets_do_not_lie_open() {
     let (database, kit) = (Server::shared().database(), Kit::default());
     let store = PostgresStore::open(options(database.url())).await.unwrap();
     let mut settings = kit.settings("oa");
-    settings.secret = hongyan_wechat::AppSecret::new("a-secret-that-is-easy-to-find");
+    settings.secret = AppSecret::new("a-secret-that-is-easy-to-find");
     let kept = kit.idempotency(kit.key_id(), "k", "an-answer-that-is-easy-to-find");
-    store.add_account(&settings, Some(&kept)).await.unwrap();
+    settings.callback = Some(CallbackSettings {
+        token: AppSecret::new("a-token-that-is-easy-to-find"),
+        encoding_aes_key: None,
+        previous: Some(CallbackKeys {
+            token: AppSecret::new("a-former-one-that-is-easy-to-find"),
+            encoding_aes_key: None,
+        }),
+    });
+    let account = store.add_account(&settings, Some(&kept)).await.unwrap().id;
+    let sighting = Sighting::of(kit.openid("oPerson"), kit.now());
+    let key = SessionKey::new("a-key-that-is-easy-to-find");
+    store.saw(account, &sighting, Some(&key)).await.unwrap();
+    let ticket = JsTicket::new("a-ticket-that-is-easy-to-find");
+    store
+        .keep_js_ticket(account, &ticket, kit.now())
+        .await
+        .unwrap();
     let client = visit(&database).await;
-    for table in ["account", "idempotency"] {
+    for table in ["account", "idempotency", "contact", "js_ticket"] {
         let dump = format!("SELECT row_to_json(t)::text FROM {table} t");
         let row = client.query_one(&dump, &[]).await.unwrap();
         let text: String = row.get(0);

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{
-    AccountKind, AccountState, CallbackSettings, Illness, Parked, TokenMode,
+    AccountKind, AccountOptions, AccountState, Backend, CallbackKeys, CallbackSettings, Illness,
+    Parked, TokenMode,
 };
 use hongyan_domain::clock::after;
 use hongyan_domain::message::State;
@@ -77,7 +78,21 @@ async fn keep_all_their_settings(store: &dyn Store, kit: &Kit) {
     settings.callback = Some(CallbackSettings {
         token: AppSecret::new("callback token"),
         encoding_aes_key: Some(AppSecret::new("aes key")),
+        previous: Some(CallbackKeys {
+            token: AppSecret::new("former token"),
+            encoding_aes_key: Some(AppSecret::new("former \"key\"")),
+        }),
     });
+    settings.options = AccountOptions {
+        backends: vec![Backend {
+            url: "https://example.com/wechat".to_owned(),
+            answers: true,
+        }],
+        reply_url: Some("https://example.com/reply".to_owned()),
+        js_origins: vec!["https://example.com".to_owned()],
+        redirects: vec!["https://example.com/back".to_owned()],
+        send_to_unfollowed: true,
+    };
     settings.rate_per_second = Some(u32::MAX);
     settings.max_in_flight = 7;
     settings.disabled = true;
@@ -141,7 +156,12 @@ async fn are_changed_as_a_whole(store: &dyn Store, kit: &Kit) {
     settings.callback = Some(CallbackSettings {
         token: AppSecret::new("token"),
         encoding_aes_key: None,
+        previous: Some(CallbackKeys {
+            token: AppSecret::new("former"),
+            encoding_aes_key: None,
+        }),
     });
+    settings.options.send_to_unfollowed = true;
     settings.rate_per_second = Some(5);
     let made_at = kit.now();
     let id = store.add_account(&settings, None).await.unwrap().id;

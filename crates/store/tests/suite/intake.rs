@@ -78,7 +78,7 @@ async fn keeps_the_order_of_data(store: &dyn Store, kit: &Kit) {
         .await
         .unwrap();
     let delivery = kit.delivery(store, message.id).await;
-    assert!(delivery.message.content.data().keys().eq(keys));
+    assert!(delivery.message.content.data().unwrap().keys().eq(keys));
     assert_eq!(delivery.message, message);
 }
 

@@ -5,21 +5,30 @@
 mod accounts;
 mod by_hand;
 mod credentials;
+mod forwards;
 mod idempotency;
+mod inbox;
 mod intake;
+mod interleaving;
 mod keys;
 mod leases;
+mod ledger;
+mod people;
 mod queue;
+mod receipts;
 mod retention;
 mod search;
 mod settling;
 mod templates;
+mod web;
+
+pub(crate) use inbox::FILLED;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hongyan_domain::account::{Account, AccountKind, AccountSettings, TokenMode};
+use hongyan_domain::account::{Account, AccountKind, AccountOptions, AccountSettings, TokenMode};
 use hongyan_domain::clock::{Clock, ManualClock};
 use hongyan_domain::delivery::{
     Attempt, Claimed, Decision, Delivery, History, Outcome, Refusal, Settlement,
@@ -111,6 +120,7 @@ impl Kit {
             rate_per_second: None,
             max_in_flight: 10_000,
             disabled: false,
+            options: AccountOptions::default(),
         }
     }
 
@@ -218,6 +228,8 @@ impl Kit {
             decision,
             history: History::default(),
             at: self.now(),
+            ledger: None,
+            awaits_receipt: false,
         }
     }
 

@@ -336,6 +336,7 @@ async fn finds_what_fits_all_conditions(store: &dyn Store, kit: &Kit) {
         kind: Some(Kind::Template),
         status: Some(Status::Failed),
         openid: Some("oPerson".parse().unwrap()),
+        no_receipt_since: None,
         errcode: Some(43004),
         created_after: Some(made_at),
         created_before: Some(kit.now()),

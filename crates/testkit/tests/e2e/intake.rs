@@ -139,7 +139,8 @@ async fn impossible_requests_are_problems_that_name_the_place() {
         ),
         (with("url", json!("javascript:alert(1)")), "/url"),
         (with("reference", json!("x".repeat(129))), "/reference"),
-        (with("kind", json!("customer_service")), "/kind"),
+        (with("kind", json!("poem")), "/kind"),
+        (with("kind", json!("customer_service")), "/content"),
         (with("metadata", json!([1])), "/metadata"),
     ] {
         let (_, problem) = refused(&app, &body).await;

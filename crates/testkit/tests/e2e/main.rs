@@ -4,12 +4,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod callbacks;
+mod callbacks_refused;
+mod consent;
 mod delivery;
+mod forwarding;
 mod idempotency;
 mod intake;
+mod logins;
 mod metrics;
 mod nodes;
+mod people;
+mod receipts;
+mod rules;
 mod secrets;
 mod tokens;
 mod traces;
 mod waiting;
+mod web;
+mod windows;

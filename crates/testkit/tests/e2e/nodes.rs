@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hongyan_api::{ChangeAccount, Status};
-use hongyan_testkit::TestApp;
+use hongyan_sandbox::{Action, Shown};
+use hongyan_testkit::{Answered, Browser, Callbacks, TestApp};
 use serde_json::json;
 
 const STABLE: &str = "/cgi-bin/stable_token";
@@ -162,4 +163,97 @@ async fn a_lease_that_ends_under_a_send_sends_nothing_twice() {
     let message = app.client.message(&id).await.unwrap();
     assert_eq!(message.status, Status::Accepted);
     assert_eq!(message.attempts.unwrap().len(), 1);
+}
+
+/// WeChat calls one node; what follows holds on all.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_is_told_all_know() {
+    let app = TestApp::calling_back().await;
+    let other = app.another_node().await;
+    let url = app.serve(&other).await;
+    // Rules written at one are kept by the other.
+    let rules = json!({"default": {"type": "text", "content": "{{time}}"}});
+    let path = "/v1/accounts/oa/reply-rules";
+    let (status, _) = app.raw("PUT", path, rules.to_string()).await;
+    assert_eq!(status, 200);
+    other.follow().await.unwrap();
+    app.point_callbacks(&url, Callbacks::default());
+
+    let text = Action::SendText {
+        content: "hi".to_owned(),
+    };
+    let outcome = app.perform("oa", text).await.callback.unwrap();
+    assert_eq!(outcome.shown, Shown::Message, "{outcome:?}");
+    let sent = app.send_and_pump(&app.service_message("oa", "hello")).await;
+    assert_eq!(sent.status, Status::Accepted, "the window is known here");
+
+    // A repeat may reach another node: it gets the same answer.
+    let push = app.text_push("once", 77);
+    let said = app.post(&push).await.reply(&push);
+    app.advance(Duration::from_secs(120));
+    let (query, body) = push.request();
+    let again = hongyan_testkit::http()
+        .post(format!("{url}/callback/oa?{query}"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let again = Answered {
+        status: again.status().as_u16(),
+        content_type: String::new(),
+        body: again.text().await.unwrap(),
+    };
+    assert_eq!(again.reply(&push), said);
+
+    // Sent by one, its receipt taken in by the other.
+    let message = app.send_and_settle(&app.message()).await;
+    assert_eq!(message.status, Status::Delivered);
+
+    // Two consents, two nodes, three messages at once.
+    for _ in 0..2 {
+        let choices = [(app.subscribe.clone(), "accept".to_owned())];
+        let popup = Action::SubscribePopup(choices.into_iter().collect());
+        app.perform("mp", popup).await;
+    }
+    for _ in 0..3 {
+        app.send(&app.subscribe_message()).await;
+    }
+    let (one, two) = tokio::join!(app.engine.pump(), other.pump());
+    assert_eq!(one + two, 3);
+    assert_eq!(app.calls("/cgi-bin/message/subscribe/send"), 2);
+}
+
+/// A way over WeChat's pages may end at another node than it began at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_may_change_nodes() {
+    let app = TestApp::calling_back().await;
+    let other = app.another_node().await;
+    let next = format!("{}/done", hongyan_testkit::SHOP);
+    let leave = app
+        .engine
+        .begin_oauth("oa", "snsapi_base", &next)
+        .await
+        .unwrap();
+    let mut browser = Browser::default();
+    let at_wechat = leave
+        .location
+        .replace('#', &format!("&person={}#", app.person));
+    let back = browser.get(&at_wechat).await;
+    let (code, state) = (back.carried("code"), back.carried("state"));
+    let cookie = Some(leave.cookie.as_str());
+    let led = other
+        .end_oauth("oa", code.as_deref(), state.as_deref(), cookie)
+        .await
+        .unwrap();
+    let ticket = led.split("ticket=").nth(1).unwrap();
+    let account = app.engine.account("oa").unwrap();
+    let holder = app
+        .engine
+        .redeem_oauth_ticket(&account, ticket)
+        .await
+        .unwrap();
+    assert_eq!(holder.unwrap().openid.as_str(), app.openid);
+    let account = other.account("oa").unwrap();
+    let twice = other.redeem_oauth_ticket(&account, ticket).await.unwrap();
+    assert_eq!(twice, None);
 }

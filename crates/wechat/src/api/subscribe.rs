@@ -1,9 +1,11 @@
 //! Subscribe messages of mini programs, and the `newtmpl` calls that manage their templates. Verified
-//! service accounts manage the templates of their subscription notices with the same `newtmpl` calls.
+//! service accounts manage the templates of their subscription notices with the same `newtmpl` calls, and
+//! send with [`BizSend`].
 //!
 //! The `newtmpl` calls have small daily quotas, a few hundred by report: keep what they answer.
 
 mod add_template;
+mod biz_send;
 mod delete_template;
 mod get_category;
 mod get_pub_template_keywords;
@@ -15,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::{
     add_template::{AddSubscribeTemplate, AddedSubscribeTemplate},
+    biz_send::BizSend,
     delete_template::DeleteSubscribeTemplate,
     get_category::{Categories, Category, GetCategories},
     get_pub_template_keywords::{GetLibraryKeywords, LibraryKeyword, LibraryKeywords},

@@ -1,5 +1,5 @@
 //! Template messages of official accounts: verified service accounts and test accounts only (48001 for
-//! others).
+//! others). [`SubscribeSend`] is the older one-time subscription message, which lives under the same path.
 
 mod add;
 mod delete;
@@ -7,6 +7,7 @@ mod get_industry;
 mod list;
 mod send;
 mod set_industry;
+mod subscribe_send;
 
 pub use self::{
     add::{AddTemplate, AddedTemplate},
@@ -15,4 +16,5 @@ pub use self::{
     list::{ListTemplates, Template, TemplateList},
     send::{SendTemplateMessage, SentTemplateMessage},
     set_industry::SetIndustry,
+    subscribe_send::SubscribeSend,
 };

@@ -2,9 +2,10 @@
 
 use hongyan_api::NewMessage;
 use hongyan_domain::template::{Line, Violation};
-use hongyan_engine::{Prepared, Rejection};
+use hongyan_engine::{LoginFailure, Prepared, Rejection, To};
 
 use crate::convert::draft;
+use crate::convert::shape::child;
 use crate::extract::{Caller, Need, invalid};
 use crate::problem::{Code, Problem};
 
@@ -35,17 +36,29 @@ pub(super) async fn prepare<N: Need>(
     caller: &Caller<N>,
     request: NewMessage,
 ) -> Result<Prepared, Refusal> {
-    caller.account(&request.account).map_err(Refusal::Other)?;
+    let account = caller.account(&request.account).map_err(Refusal::Other)?;
     let draft::Reading {
         draft,
         mut violations,
-    } = draft::read(request, caller.key_id(), caller.trace_context().cloned());
+    } = draft::read(
+        request,
+        account.settings.kind,
+        caller.key_id(),
+        caller.trace_context().cloned(),
+    );
     let Some(draft) = draft else {
         return Err(Refusal::Invalid {
             violations,
             preview: Vec::new(),
         });
     };
+    // What is refused anyway must not use a login code up.
+    if !violations.is_empty() && matches!(draft.to, To::LoginCode(_)) {
+        return Err(Refusal::Invalid {
+            violations,
+            preview: Vec::new(),
+        });
+    }
     match caller.engine().prepare(draft).await {
         Ok(prepared) if violations.is_empty() => Ok(prepared),
         Ok(prepared) => Err(Refusal::Invalid {
@@ -138,7 +151,38 @@ fn problem(rejection: Rejection) -> Problem {
                 format!("账号“{account}”没有模板 {template_id}；已知模板：{listed}；可用 {sync} 重新同步"),
             )])
         }
+        Rejection::UnknownPerson { by, account } => {
+            let sentence = format!(
+                "nobody is known at {account:?} by this {by}; they become known there when they follow, write or log in, and PUT /v1/users/{{id}} binds them"
+            );
+            Problem::new(Code::UnknownPerson, sentence.clone()).with_violations(vec![invalid(
+                child("/to", by),
+                "unknown_person",
+                sentence,
+                format!("账号“{account}”下找不到该 {by} 对应的人：对方关注、发消息或登录后才会被认识，也可用 PUT /v1/users/{{id}} 绑定"),
+            )])
+        }
+        Rejection::Login(failure) => by_login(failure),
         Rejection::Invalid { violations, .. } => Problem::invalid(violations),
         Rejection::Store(error) => error.into(),
     }
+}
+
+/// The recipient's login code brought nobody.
+fn by_login(failure: LoginFailure) -> Problem {
+    let sentence = failure.to_string();
+    let problem = Problem::from(failure);
+    let rule = match problem.code() {
+        Code::WrongKind => "wrong_kind",
+        Code::LoginRefused => "login_refused",
+        Code::ValidationFailed => "length",
+        // WeChat or storage ails, not the request.
+        _ => return problem,
+    };
+    let zh = match rule {
+        "wrong_kind" => "只有小程序有登录 code",
+        "login_refused" => "微信不接受该登录 code，请重新获取",
+        _ => "登录 code 应为 1 到 256 个字符",
+    };
+    problem.with_violations(vec![invalid("/to/login_code", rule, sentence, zh)])
 }

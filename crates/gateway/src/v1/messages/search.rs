@@ -1,14 +1,20 @@
+use std::time::Duration;
+
 use axum::response::Response;
 use hongyan_api::{List, Message, MessageFilter as Wanted, PageQuery};
 use hongyan_domain::MessageId;
 use hongyan_domain::message::{Kind, Status};
 use hongyan_domain::port::{MessageFilter, Page};
+use jiff::Timestamp;
 
 use super::shown;
 use crate::convert::message::Detail;
 use crate::extract::{Caller, CanRead, PageOf, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
+
+/// The longest wait for a receipt that can be asked for: a year.
+const LONGEST_MINUTES: u32 = 525_600;
 
 /// Searches the messages, the newest first.
 #[utoipa::path(
@@ -19,7 +25,8 @@ use crate::v1::ok;
 )]
 pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<Response, Problem> {
     let account = query.text("account");
-    let mut filter = filter(&mut query);
+    let now = caller.engine().clock().now();
+    let mut filter = filter(&mut query, now);
     let page = PageOf::of(&mut query);
     let after = match &page.after {
         None => None,
@@ -63,16 +70,21 @@ pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<
     })
 }
 
-fn filter(query: &mut Query) -> MessageFilter {
+fn filter(query: &mut Query, now: Timestamp) -> MessageFilter {
     const TIME: (&str, &str) = (
         "a time such as 2026-11-20T10:00:00Z",
         "时间，如 2026-11-20T10:00:00Z",
     );
     MessageFilter {
         accounts: None,
-        kind: query.read_with("kind", ("template or subscribe", " template 或 subscribe"), |text| {
-            Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
-        }),
+        kind: query.read_with(
+            "kind",
+            (
+                "one of template, subscribe, notification, one_time, customer_service",
+                " template、subscribe、notification、one_time、customer_service 之一",
+            ),
+            |text| Kind::ALL.into_iter().find(|kind| kind.as_str() == text),
+        ),
         status: query.read_with(
             "status",
             (
@@ -83,6 +95,19 @@ fn filter(query: &mut Query) -> MessageFilter {
         ),
         openid: query.read("openid", ("an openid", "合法的 openid")),
         reference: query.text("reference"),
+        no_receipt_since: query.read_with(
+            "no_receipt_after_minutes",
+            (
+                "a whole number of minutes from 1 to 525600",
+                " 1 到 525600 的整数（分钟）",
+            ),
+            |text| {
+                let minutes = text.parse::<u32>().ok()?;
+                let is_sensible = (1..=LONGEST_MINUTES).contains(&minutes);
+                let span = Duration::from_secs(u64::from(minutes) * 60);
+                now.checked_sub(span).ok().filter(|_| is_sensible)
+            },
+        ),
         errcode: query.read("errcode", ("a whole number", "整数")),
         created_after: query.read("created_after", TIME),
         created_before: query.read("created_before", TIME),

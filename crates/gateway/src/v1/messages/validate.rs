@@ -11,7 +11,8 @@ use crate::v1::ok;
 /// Checks a message without sending it.
 ///
 /// Answers `200` with every rule it breaks and the card a phone would show.
-/// Nothing is stored and nothing is sent.
+/// Nothing is stored and nothing is sent. A login code is exchanged, though: it
+/// names the person only so, and stays good for the message that follows.
 #[utoipa::path(
     post, path = "/v1/messages/validate", tag = "messages", operation_id = "validate_message",
     request_body = NewMessage,
@@ -40,6 +41,8 @@ pub(crate) async fn validate(
             Code::ValidationFailed
             | Code::UnknownTemplate
             | Code::WrongKind
+            | Code::UnknownPerson
+            | Code::LoginRefused
             | Code::AccountDisabled => answer(problem.into_violations(), Vec::new()),
             _ => Err(problem),
         },

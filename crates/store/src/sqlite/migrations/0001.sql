@@ -1,4 +1,4 @@
--- Times are milliseconds since 1970. Enumerations are numbers given in row.rs.
+-- Times are milliseconds since 1970. Enumerations are numbers given in codes.rs.
 -- What is called sealed is ciphertext made by seal.rs.
 
 CREATE TABLE meta (

@@ -1,3 +1,6 @@
+mod callbacks;
+mod people;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,0 +1,102 @@
+use async_trait::async_trait;
+use hongyan_wechat::{OpenId, SessionKey, UnionId};
+use jiff::Timestamp;
+
+use super::{Page, StoreError};
+use crate::contact::{Contact, Follow, Sighting, User, UserId};
+use crate::ids::AccountId;
+
+/// What to search contacts for. Empty = everybody at the account.
+#[derive(Debug, Clone, Default)]
+pub struct ContactFilter {
+    /// Only these.
+    pub follow: Option<Follow>,
+    /// Only who has this unionid.
+    pub unionid: Option<UnionId>,
+}
+
+/// What became of a wish to bind a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binding {
+    /// Done; the user as it now stands.
+    Bound(User),
+    /// An openid belongs to another user and was not to be taken away.
+    TakenBy {
+        /// That user.
+        user: UserId,
+        /// At this account.
+        account: AccountId,
+    },
+}
+
+/// The people: contacts, what links them, the caller's own ids.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// Takes in what was learned about a person outside of a callback (login,
+    /// OAuth). A session key that comes with it is sealed and replaces the former.
+    /// Returns the contact and whether it is new. `Missing` when the account is
+    /// gone.
+    async fn saw(
+        &self,
+        account: AccountId,
+        sighting: &Sighting,
+        session_key: Option<&SessionKey>,
+    ) -> Result<(Contact, bool), StoreError>;
+
+    /// One person at an account.
+    async fn contact(
+        &self,
+        account: AccountId,
+        openid: &OpenId,
+    ) -> Result<Option<Contact>, StoreError>;
+
+    /// People at an account, by openid.
+    async fn contacts(
+        &self,
+        account: AccountId,
+        filter: &ContactFilter,
+        page: &Page<OpenId>,
+    ) -> Result<Vec<Contact>, StoreError>;
+
+    /// The person of this unionid at every account that knows them.
+    async fn contacts_of(&self, unionid: &UnionId) -> Result<Vec<Contact>, StoreError>;
+
+    /// The session key of a person at a mini program, and since when it is held.
+    async fn session_key(
+        &self,
+        account: AccountId,
+        openid: &OpenId,
+    ) -> Result<Option<(SessionKey, Timestamp)>, StoreError>;
+
+    /// Removes a person at an account: contact, session key, consents, windows and
+    /// bindings. Whether there was one.
+    async fn forget_contact(&self, account: AccountId, openid: &OpenId)
+    -> Result<bool, StoreError>;
+
+    /// Binds a user: replaces the unionid where one is given, and the openid at
+    /// each account given. With `takes_over` openids of other users are taken from
+    /// them, otherwise nothing changes.
+    async fn bind_user(
+        &self,
+        id: &UserId,
+        unionid: Option<&UnionId>,
+        openids: &[(AccountId, OpenId)],
+        takes_over: bool,
+    ) -> Result<Binding, StoreError>;
+
+    /// One user.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// The users, by id.
+    async fn users(&self, page: &Page<UserId>) -> Result<Vec<User>, StoreError>;
+
+    /// The user an openid is bound to, by itself or by its unionid.
+    async fn user_of(
+        &self,
+        account: AccountId,
+        openid: &OpenId,
+    ) -> Result<Option<UserId>, StoreError>;
+
+    /// Removes a user's bindings. `Missing`.
+    async fn remove_user(&self, id: &UserId) -> Result<(), StoreError>;
+}

@@ -1,0 +1,4 @@
+//! What is answered in WeChat to what people do.
+
+pub(crate) mod replace;
+pub(crate) mod show;

@@ -1,0 +1,3 @@
+//! Messages that need no template.
+
+pub mod custom;
