@@ -116,7 +116,8 @@ pub struct Inner {
     courier: Courier,
     early_receipts: Notify,
     js_tickets: JsTickets,
-    arrivals: Arrivals,
+    arrivals: Arrivals<String>,
+    subscribed: Arrivals<SubscribeEnd>,
     public_url: OnceLock<String>,
     /// Each keeps two who work on the same thing apart.
     stripes: [Mutex<()>; STRIPES],
@@ -183,6 +184,7 @@ impl Engine {
             early_receipts: Notify::new(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
+            subscribed: Arrivals::default(),
             public_url: OnceLock::new(),
             stripes: std::array::from_fn(|_| Mutex::default()),
             registry,

@@ -42,6 +42,8 @@ const POLICY: RetryPolicy = RetryPolicy {
 #[derive(Debug)]
 pub(crate) struct Courier {
     http: reqwest::Client,
+    /// For programs on this machine: whatever proxy is set is not meant for them.
+    here: reqwest::Client,
     woken: Notify,
 }
 
@@ -77,16 +79,27 @@ impl Courier {
         // reqwest takes the process's provider of cryptography; whoever came first
         // has set the same one.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(3))
-            .user_agent(concat!("hongyan/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .unwrap_or_default();
+        let client = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_secs(3))
+                .user_agent(concat!("hongyan/", env!("CARGO_PKG_VERSION")))
+        };
         Self {
-            http,
+            http: client().build().unwrap_or_default(),
+            here: client().no_proxy().build().unwrap_or_default(),
             woken: Notify::new(),
         }
+    }
+
+    fn client(&self, url: &str) -> &reqwest::Client {
+        let is_here = url::Url::parse(url).is_ok_and(|url| match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        });
+        if is_here { &self.here } else { &self.http }
     }
 
     /// Something may be due.
@@ -117,7 +130,7 @@ impl Courier {
     ) -> Result<(u16, String), CourierError> {
         let joint = if url.contains('?') { '&' } else { '?' };
         let request = self
-            .http
+            .client(url)
             .post(format!("{url}{joint}{query}"))
             .timeout(patience)
             .header(CONTENT_TYPE, content_type.unwrap_or("text/xml"))
@@ -139,7 +152,7 @@ impl Courier {
         let body = question.to_string();
         let at = at.as_second().to_string();
         let mut request = self
-            .http
+            .client(url)
             .post(url)
             .timeout(patience)
             .header(CONTENT_TYPE, "application/json")

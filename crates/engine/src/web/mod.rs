@@ -16,15 +16,16 @@ pub use js::{JsSignature, JsSignatureFailure, TagPage};
 pub use subscribe::{SubscribeEnd, SubscribeReturn};
 
 pub(crate) use js::JsTickets;
-pub(crate) use oauth::Arrivals;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use hongyan_domain::account::Account;
 use hongyan_domain::clock::after;
 use hongyan_domain::port::Walk;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
@@ -40,6 +41,47 @@ const WALK: Duration = Duration::from_secs(10 * 60);
 /// Characters of the random part of a walk's text, and of its signature.
 const RANDOM: usize = 32;
 const SIGNATURE: usize = 32;
+
+/// Some phones ask for the address they are sent back to twice; the second time they
+/// get the same answer so long.
+const TWICE: Duration = Duration::from_secs(30);
+
+/// Arrivals remembered at most.
+const ARRIVALS: usize = 10_000;
+
+/// What browsers that came back a moment ago were answered, by [`arrival`].
+#[derive(Debug)]
+pub(crate) struct Arrivals<T>(Mutex<HashMap<[u8; 32], (T, Timestamp)>>);
+
+impl<T> Default for Arrivals<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Arrivals<T> {
+    fn find(&self, key: &[u8; 32], now: Timestamp) -> Option<T> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answer, until) = known.get(key)?;
+        (*until > now).then(|| answer.clone())
+    }
+
+    fn note(&self, key: [u8; 32], answer: T, now: Timestamp) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= ARRIVALS {
+            known.retain(|_, (_, until)| *until > now);
+        }
+        if known.len() < ARRIVALS {
+            known.insert(key, (answer, after(now, TWICE)));
+        }
+    }
+}
+
+/// By what the return of a walk is known: only the browser that has the cookie
+/// finds what was answered.
+fn arrival(text: &str, cookie: Option<&str>) -> [u8; 32] {
+    digest(&format!("{text} {}", cookie.unwrap_or_default()))
+}
 
 /// Off to WeChat's page.
 #[derive(Debug, Clone, PartialEq, Eq)]

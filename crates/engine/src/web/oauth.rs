@@ -1,7 +1,5 @@
 //! Who is this browser's owner? WeChat's page tells (网页授权).
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hongyan_domain::account::{Account, AccountKind};
@@ -11,10 +9,9 @@ use hongyan_domain::port::{StoreError, TicketHolder};
 use hongyan_wechat::CallError;
 use hongyan_wechat::api::sns::{OAuth2AccessToken, UserInfo};
 use hongyan_wechat::web::{Authorize, Scope, State};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Leave, WebFailure, hex, redirect};
+use super::{Leave, WebFailure, arrival, hex, redirect};
 use crate::Engine;
 use crate::calls::refusal;
 use crate::chance::secret_bytes;
@@ -23,40 +20,10 @@ use crate::people::digest;
 /// How long a ticket can be exchanged.
 const TICKET: Duration = Duration::from_secs(5 * 60);
 
-/// WeChat sends some browsers back twice; the second is led to the same place so
-/// long.
-const TWICE: Duration = Duration::from_secs(30);
-
-/// Arrivals remembered at most.
-const ARRIVALS: usize = 10_000;
-
 #[derive(Serialize, Deserialize)]
 struct Purpose {
     userinfo: bool,
     next: String,
-}
-
-/// Where browsers that came back a moment ago were led to, by the digests of state
-/// and cookie.
-#[derive(Debug, Default)]
-pub(crate) struct Arrivals(Mutex<HashMap<[u8; 32], (String, Timestamp)>>);
-
-impl Arrivals {
-    fn find(&self, key: &[u8; 32], now: Timestamp) -> Option<String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (location, until) = known.get(key)?;
-        (*until > now).then(|| location.clone())
-    }
-
-    fn note(&self, key: [u8; 32], location: &str, now: Timestamp) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= ARRIVALS {
-            known.retain(|_, (_, until)| *until > now);
-        }
-        if known.len() < ARRIVALS {
-            known.insert(key, (location.to_owned(), after(now, TWICE)));
-        }
-    }
 }
 
 impl Engine {
@@ -118,7 +85,7 @@ impl Engine {
     ) -> Result<String, WebFailure> {
         let account = self.web_account(account)?;
         let state = state.ok_or_else(|| missing("state"))?;
-        let key = digest(&format!("{state} {}", cookie.unwrap_or_default()));
+        let key = arrival(state, cookie);
         let _alone = self.alone(&key).await;
         if let Some(location) = self.arrivals.find(&key, self.clock.now()) {
             return Ok(location);
@@ -131,7 +98,7 @@ impl Engine {
         let mut next = url::Url::parse(&purpose.next).map_err(|_| WebFailure::Lost)?;
         next.query_pairs_mut().append_pair("ticket", &ticket);
         let location = String::from(next);
-        self.arrivals.note(key, &location, self.clock.now());
+        self.arrivals.note(key, location.clone(), self.clock.now());
         Ok(location)
     }
 

@@ -9,7 +9,7 @@ use hongyan_wechat::web::{Reserved, Scene, SubscribeMsg};
 use hongyan_wechat::{OpenId, TemplateId};
 use serde::{Deserialize, Serialize};
 
-use super::{Leave, WebFailure, redirect};
+use super::{Leave, WebFailure, arrival, redirect};
 use crate::Engine;
 
 /// What WeChat's page brought back.
@@ -100,6 +100,11 @@ impl Engine {
         cookie: Option<&str>,
     ) -> Result<SubscribeEnd, WebFailure> {
         let account = self.web_account(account)?;
+        let key = arrival(&back.reserved, cookie);
+        let _alone = self.alone(&key).await;
+        if let Some(end) = self.subscribed.find(&key, self.clock.now()) {
+            return Ok(end);
+        }
         let purpose: Purpose = self.end_walk(&account, &back.reserved, cookie).await?;
         let same = back.template_id == purpose.template_id.as_str()
             && back.scene == purpose.scene.to_string();
@@ -151,6 +156,8 @@ impl Engine {
                 .append_pair("scene", &back.scene);
             Some(next.into())
         });
-        Ok(SubscribeEnd { confirmed, next })
+        let end = SubscribeEnd { confirmed, next };
+        self.subscribed.note(key, end.clone(), self.clock.now());
+        Ok(end)
     }
 }

@@ -54,8 +54,9 @@ pub(super) async fn end(
     let ended = outsider
         .end_subscribe(&account, back, walk::cookie(&headers))
         .await;
-    let response = match ended {
-        Err(failure) => return page::failed(tongue, &failure),
+    // The cookie stays: some phones ask for this address twice.
+    match ended {
+        Err(failure) => page::failed(tongue, &failure),
         Ok(end) => match end.next {
             Some(next) => redirect(&next),
             None if end.confirmed => page::say(
@@ -79,6 +80,5 @@ pub(super) async fn end(
                 ),
             ),
         },
-    };
-    walk::over(response, &outsider, &account)
+    }
 }

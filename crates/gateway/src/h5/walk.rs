@@ -26,32 +26,23 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-/// Sends a browser to WeChat's page.
+/// Sends a browser to WeChat's page. `account` is one that the engine knows, so its
+/// name is plain.
 pub(super) fn leave(outsider: &Outsider, account: &str, leave: &Leave) -> Response {
     let mut response = redirect(&leave.location);
-    set(&mut response, outsider, account, &leave.cookie, LIFE);
-    response
-}
-
-/// Takes the cookie away at the end of a walk.
-pub(super) fn over(mut response: Response, outsider: &Outsider, account: &str) -> Response {
-    set(&mut response, outsider, account, "", 0);
-    response
-}
-
-/// `account` is one that the engine knows, so its name is plain.
-fn set(response: &mut Response, outsider: &Outsider, account: &str, value: &str, life: u32) {
+    let value = &leave.cookie;
     let secure = if outsider.settings().secure_cookies {
         "; Secure"
     } else {
         ""
     };
     let cookie = format!(
-        "{NAME}={value}; Path=/h5/{account}; Max-Age={life}; HttpOnly; SameSite=Lax{secure}"
+        "{NAME}={value}; Path=/h5/{account}; Max-Age={LIFE}; HttpOnly; SameSite=Lax{secure}"
     );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
+    response
 }
 
 #[cfg(test)]
