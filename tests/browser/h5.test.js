@@ -98,7 +98,9 @@ describe('H5', { timeout: 60_000 }, () => {
       assert.equal(landed.searchParams.get('code'), null);
       const ticket = landed.searchParams.get('ticket');
       const holder = await demo.api('POST', '/accounts/demo-oa/oauth-ticket', { ticket });
-      assert.deepEqual(holder, { openid: demo.openid, unionid: demo.person.unionid });
+      assert.equal(holder.openid, demo.openid);
+      // WeChat tells it only to whom the person allowed it.
+      if (scope === 'snsapi_userinfo') assert.equal(holder.unionid, demo.person.unionid);
       const again = demo.api('POST', '/accounts/demo-oa/oauth-ticket', { ticket });
       await assert.rejects(again, /unknown_ticket/);
     });
@@ -150,9 +152,11 @@ describe('H5', { timeout: 60_000 }, () => {
   it('says in the language of the phone that a link is not complete', async () => {
     await page.goto(demo.page('subscribe', { template_id: 'x', scene: 'many' }));
     await page.getByRole('heading', { name: '链接不完整' }).waitFor();
-    await page.setExtraHTTPHeaders({ 'Accept-Language': 'en' });
-    await page.goto(demo.page('oauth', { next: 'https://evil.example' }));
-    await page.getByRole('heading', { name: 'not complete' }).waitFor();
+    const english = await browser.newContext({ locale: 'en-US' });
+    const other = await english.newPage();
+    await other.goto(demo.page('oauth', { next: 'https://evil.example' }));
+    await other.getByRole('heading', { name: 'not complete' }).waitFor({ timeout: 10_000 });
+    await english.close();
     complaints = complaints.filter((text) => !text.includes('400'));
   });
 });

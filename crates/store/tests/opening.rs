@@ -361,48 +361,43 @@ fn the_store_can_be_shared() {
     shared(&open(&path, kit.clock.clone()).unwrap());
 }
 
-/// A file as the version before made it, with an account in it.
+/// A file as schema 3 made it, with an account in it.
 #[tokio::test]
-async fn a_file_of_the_version_before_is_brought_up_to_date() {
-    let (_directory, path, kit) = place();
+async fn a_file_of_an_older_version_is_brought_up_to_date() {
+    let (directory, path, kit) = place();
     let store = open(&path, kit.clock.clone()).unwrap();
-    let account = kit.account(&store, "oa").await;
-    let open_message = kit.queue(&store, account).await;
-    store.shutdown().await;
+    kit.account(&store, "oa").await;
     drop(store);
-    let db = Connection::open(&path).unwrap();
-    for table in [
-        "contact",
-        "app_user_openid",
-        "app_user",
-        "consent",
-        "hold",
-        "service_window",
-        "callback",
-        "awaited",
-        "early_receipt",
-        "forward",
-        "reply_rules",
-        "walk",
-        "ticket",
-        "login",
-        "js_ticket",
+    let older = directory.path().join("older.db");
+    let db = Connection::open(&older).unwrap();
+    for step in [
+        include_str!("../src/sqlite/migrations/0001.sql"),
+        include_str!("../src/sqlite/migrations/0002.sql"),
+        include_str!("../src/sqlite/migrations/0003.sql"),
     ] {
-        db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        db.execute_batch(step).unwrap();
     }
+    let name = path.to_str().unwrap();
+    db.execute("ATTACH ?1 AS new", [name]).unwrap();
     db.execute_batch(
-        "ALTER TABLE account DROP COLUMN options; \
-         ALTER TABLE account DROP COLUMN callback_previous",
+        "INSERT INTO meta SELECT * FROM new.meta; \
+         INSERT INTO account (id, name, kind, appid, secret, token_mode, max_in_flight, disabled, \
+            created_at, updated_at) \
+         SELECT id, name, kind, appid, secret, token_mode, max_in_flight, disabled, created_at, \
+            updated_at FROM new.account; \
+         DETACH new",
     )
     .unwrap();
+    db.pragma_update(None, "application_id", 0x4859_414e)
+        .unwrap();
     db.pragma_update(None, "user_version", 3).unwrap();
     db.close().unwrap();
-    let store = open(&path, kit.clock.clone()).unwrap();
-    let accounts = store.accounts().await.unwrap();
-    assert_eq!(accounts[0].settings, kit.settings("oa"));
-    let claimed = kit.claim_one(&store, account).await;
-    assert_eq!(claimed.message.id, open_message);
-    kit.told(&store, account, &[]).await;
+    let store = open(&older, kit.clock.clone()).unwrap();
+    let account = &store.accounts().await.unwrap()[0];
+    assert_eq!(account.settings, kit.settings("oa"));
+    let id = kit.queue(&store, account.id).await;
+    assert_eq!(kit.claim_one(&store, account.id).await.message.id, id);
+    kit.told(&store, account.id, &[]).await;
 }
 
 /// What an account had beside its messages goes, too.

@@ -152,6 +152,8 @@ class Gateway(unittest.TestCase):
         person = cls.demo.demo["people"][0]
         cls.person, cls.openid = person["person_id"], person["openids"][cls.appid]
         cls.crypto = WeChatCrypto(TOKEN, KEY, cls.appid)
+        known = cls.demo.control("GET", "/accounts")["items"]
+        cls.original = next(a["original_id"] for a in known if a["appid"] == cls.appid)
         cls.callback = f"{cls.demo.gateway}/callback/demo-oa"
         settings = {"token": TOKEN, "encoding_aes_key": KEY}
         cls.demo.api("PATCH", "/accounts/demo-oa", {"callback": settings})
@@ -168,8 +170,8 @@ class Gateway(unittest.TestCase):
     def push(self, msg_id, content, crypto=None):
         """Calls the gateway as WeChat would, written by wechatpy."""
         message = (
-            f"<xml><ToUserName>gh_1</ToUserName><FromUserName>{self.openid}</FromUserName>"
-            f"<CreateTime>1767225661</CreateTime><MsgType>text</MsgType>"
+            f"<xml><ToUserName>{self.original}</ToUserName>"
+            f"<FromUserName>{self.openid}</FromUserName><CreateTime>1767225661</CreateTime><MsgType>text</MsgType>"
             f"<Content><![CDATA[{content}]]></Content><MsgId>{msg_id}</MsgId></xml>"
         )
         stamp = "1767225661", "1203984417"

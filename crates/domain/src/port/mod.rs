@@ -66,6 +66,13 @@ pub trait Store:
     /// nodes. Dropping the future loses nothing but hints.
     async fn hint(&self) -> Hint;
 
+    /// Says how many of an account's messages this node is sending, before it
+    /// claims more: what `max_in_flight` counts where several nodes share a store.
+    /// A store with a single node has no use for it.
+    fn sending(&self, account: AccountId, count: usize) {
+        let _ = (account, count);
+    }
+
     /// How busy the ways to the database are.
     fn usage(&self) -> Usage;
 

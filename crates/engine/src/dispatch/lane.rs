@@ -129,6 +129,11 @@ impl Lane {
         }
     }
 
+    /// Has the next send that ends wake the dispatcher.
+    pub(crate) fn starve(&self) {
+        self.starved.store(true, Ordering::SeqCst);
+    }
+
     /// When a permit comes free by itself, not by a send's end.
     pub(crate) fn next_permit_at(&self, settings: &AccountSettings, now: Timestamp) -> Timestamp {
         let wait_ms = match settings.rate_per_second {

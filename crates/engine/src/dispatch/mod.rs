@@ -67,6 +67,10 @@ const GATHER: Duration = Duration::from_millis(2);
 /// What was claimed for an account, with the ledger's word on each.
 type Taken = (Arc<Account>, Arc<Lane>, Vec<(Claimed, Hold)>);
 
+/// What is due within this time although it was not handed out waits for others
+/// to end.
+const HELD_BACK: Duration = Duration::from_millis(50);
+
 /// What one look at all lanes brought.
 #[derive(Default)]
 struct Round {
@@ -183,10 +187,20 @@ impl Engine {
             }
             lane.looked();
             round.looked = true;
+            self.store.sending(account.id, lane.in_flight());
             match self.store.claim(account.id, permits, settings.lease).await {
                 Ok(batch) => {
                     let more = batch.claimed.len() == permits;
                     round.more |= more;
+                    if !more
+                        && batch
+                            .next_due_at
+                            .is_some_and(|at| at <= after(now, HELD_BACK))
+                    {
+                        // Held back by what is under way: the next send that
+                        // ends makes room.
+                        lane.starve();
+                    }
                     let next = match batch.next_due_at {
                         _ if more => now,
                         Some(at) => at,

@@ -254,6 +254,10 @@ impl Store for Measured {
         self.store.hint().await
     }
 
+    fn sending(&self, account: AccountId, count: usize) {
+        self.store.sending(account, count);
+    }
+
     fn usage(&self) -> Usage {
         self.store.usage()
     }

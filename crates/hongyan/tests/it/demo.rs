@@ -33,7 +33,8 @@ fn the_first_message_arrives_by_command_and_by_pasted_curl() {
     assert!(sent.status.success(), "{}", stderr(&sent));
     let words = stdout(&sent);
     let (id, status) = words.trim().split_once("  ").unwrap();
-    assert_eq!(status, "accepted");
+    // The receipt may be quicker than the answer.
+    assert!(matches!(status, "accepted" | "delivered"), "{words}");
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let inbox = format!(
@@ -43,18 +44,21 @@ fn the_first_message_arrives_by_command_and_by_pasted_curl() {
     let inbox = runtime
         .block_on(demo.sandbox().call_raw("GET", &inbox, None::<&Value>))
         .unwrap();
-    assert_eq!(inbox["items"].as_array().unwrap().len(), 1, "{inbox}");
-    assert!(
-        inbox["items"][0]["lines"].to_string().contains("Parcel"),
-        "{inbox}"
-    );
+    // Beside what the account answered to the follow.
+    let mut cards = inbox["items"].as_array().unwrap().clone();
+    cards.retain(|card| card["kind"] == "template");
+    assert_eq!(cards.len(), 1, "{inbox}");
+    assert!(cards[0]["lines"].to_string().contains("Parcel"), "{inbox}");
 
     let shown = run(demo.hongyan().args(["messages", "show", id, "--json"]));
     let shown: Value = serde_json::from_str(&stdout(&shown)).unwrap();
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 1);
-    let listed = stdout(&run(demo
-        .hongyan()
-        .args(["messages", "list", "--status", "accepted"])));
+    let listed = stdout(&run(demo.hongyan().args([
+        "messages",
+        "list",
+        "--account",
+        "demo-oa",
+    ])));
     assert!(listed.contains(id), "{listed}");
     let accounts = stdout(&run(demo.hongyan().args(["accounts", "list"])));
     assert!(

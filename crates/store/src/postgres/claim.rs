@@ -17,8 +17,13 @@ use super::fault::{Fault, Outcome};
 use super::link::Db;
 use super::row::{self, MESSAGE_COLUMNS, message_columns, message_id, now, number, optional_time};
 
-/// When to ask again while as many as may be are under way.
-const IN_FLIGHT_PAUSE: i64 = 50;
+/// When to ask again while as many as may be are under way. (Sends that end on
+/// this node are heard of at once; this is for those of others.)
+const IN_FLIGHT_PAUSE: i64 = 20;
+
+/// How long a node counts as one that wants to send after it was told to wait: the
+/// others leave it its share.
+const WANTS: i64 = 2_000;
 
 /// Where in the answer to a claim the columns of `work` begin.
 const WORK: usize = MESSAGE_COLUMNS;
@@ -156,6 +161,15 @@ impl Bucket {
     }
 }
 
+/// A node at an account, by its own word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sending {
+    /// Which.
+    pub(super) node: i64,
+    /// What it is sending at this moment.
+    pub(super) in_flight: i64,
+}
+
 /// What an account may send at this moment.
 struct Room {
     now: i64,
@@ -163,18 +177,32 @@ struct Room {
     bucket: Option<Bucket>,
 }
 
+/// How many more a node may begin to send: never more than the account's limit
+/// leaves, nor than its share where several want to send. Crumbs are not worth a
+/// claim while others of its own are under way.
+fn room(most: i64, others: i64, other_nodes: i64, own: i64) -> i64 {
+    let free = most - others - own;
+    if other_nodes == 0 {
+        return free.max(0);
+    }
+    let share = ((most + other_nodes) / (other_nodes + 1)).max(1);
+    let room = free.min(share - own).max(0);
+    if own > 0 && room < share / 4 { 0 } else { room }
+}
+
 /// In one transaction: holds the account's lane, so that no other node claims
 /// for it meanwhile, looks how much may be taken, and takes it.
 pub(super) async fn claim(
     db: &Db,
     ticket: &Ticket<'_>,
+    sending: Sending,
     limit: usize,
     lease: Duration,
     by_hand: Option<i64>,
 ) -> Outcome<Batch> {
     let (account, claim) = (ticket.account, ticket.next_try());
     let lost = ticket.lost.of(account);
-    let Some(room) = begin(db, account, &lost, by_hand).await? else {
+    let Some(room) = begin(db, account, sending, &lost, by_hand).await? else {
         // The account is gone.
         db.commit().await?;
         return Ok(Batch::default());
@@ -186,7 +214,7 @@ pub(super) async fn claim(
     }
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     let until = room.now.saturating_add(lease);
-    let (rows, next) = take(db, (account, claim), &room, allowed, until).await?;
+    let (rows, next) = take(db, (account, claim), sending, &room, allowed, until).await?;
     let taken = number(rows.len());
     let mut next_due_at = next;
     if let Some(due_at) = next
@@ -212,7 +240,13 @@ pub(super) async fn claim(
     })
 }
 
-async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Outcome<Option<Room>> {
+async fn begin(
+    db: &Db,
+    account: i64,
+    sending: Sending,
+    lost: &[i64],
+    by_hand: Option<i64>,
+) -> Outcome<Option<Room>> {
     let hold = db
         .prepare_cached("-- claim.hold\nSELECT 1 FROM lane WHERE account = $1 FOR UPDATE")
         .await?;
@@ -221,19 +255,24 @@ async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Out
     let room = db
         .prepare_cached(concat!(
             "-- claim.room\n\
-             SELECT t.now, a.max_in_flight, a.rate_per_second, l.tokens, l.filled_at, (\
-                SELECT count(*) FROM (SELECT 1 FROM work w WHERE w.account = $1 \
-                    AND w.claimed_at IS NOT NULL AND w.due_at > t.now LIMIT a.max_in_flight) held) \
+             SELECT t.now, a.max_in_flight, a.rate_per_second, l.tokens, l.filled_at, \
+                n.in_flight, n.nodes \
              FROM (SELECT ",
             now!("$2"),
-            " AS now) t, account a, lane l WHERE a.id = $1 AND l.account = $1"
+            " AS now) t, account a, lane l, LATERAL (\
+                SELECT coalesce(sum(o.in_flight), 0)::bigint AS in_flight, count(*) AS nodes \
+                FROM lane_node o WHERE o.account = $1 AND o.node <> $3 AND o.until > t.now) n \
+             WHERE a.id = $1 AND l.account = $1"
         ))
         .await?;
     let row = if lost.is_empty() {
         let ((), _, row) = tokio::try_join!(
             db.begin(),
             async { db.query_opt(&hold, &[&account]).await },
-            async { db.query_opt(&room, &[&account, &by_hand]).await }
+            async {
+                db.query_opt(&room, &[&account, &by_hand, &sending.node])
+                    .await
+            }
         )?;
         row
     } else {
@@ -250,17 +289,21 @@ async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Out
             db.begin(),
             async { db.query_opt(&hold, &[&account]).await },
             async { db.execute(&give_back, &[&account, &lost, &by_hand]).await },
-            async { db.query_opt(&room, &[&account, &by_hand]).await }
+            async {
+                db.query_opt(&room, &[&account, &by_hand, &sending.node])
+                    .await
+            }
         )?;
         row
     };
     let Some(row) = row else { return Ok(None) };
     let now = row.try_get(0)?;
-    let (most, held): (i64, i64) = (row.try_get(1)?, row.try_get(5)?);
+    let (most, others): (i64, i64) = (row.try_get(1)?, row.try_get(5)?);
+    let other_nodes = row.try_get(6)?;
     let (tokens, filled_at) = (row.try_get(3)?, row.try_get(4)?);
     Ok(Some(Room {
         now,
-        in_flight: (most - held).max(0),
+        in_flight: self::room(most, others, other_nodes, sending.in_flight),
         bucket: row
             .try_get::<_, Option<i64>>(2)?
             .map(|rate| Bucket::filled(rate, tokens, filled_at, now)),
@@ -272,6 +315,7 @@ async fn begin(db: &Db, account: i64, lost: &[i64], by_hand: Option<i64>) -> Out
 async fn take(
     db: &Db,
     (account, claim): (i64, i64),
+    sending: Sending,
     room: &Room,
     allowed: i64,
     until: i64,
@@ -289,8 +333,22 @@ async fn take(
         .iter()
         .map(|priority| priority.band().into())
         .collect();
+    let Sending { node, in_flight } = sending;
     if allowed == 0 {
-        let (row, ()) = tokio::try_join!(
+        let wants = db
+            .prepare_cached(
+                "-- claim.wants\n\
+                 INSERT INTO lane_node (account, node, in_flight, until) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (account, node) DO UPDATE SET in_flight = EXCLUDED.in_flight, \
+                    until = greatest(lane_node.until, EXCLUDED.until)",
+            )
+            .await?;
+        let wants_until = room.now.saturating_add(WANTS);
+        let (_, row, ()) = tokio::try_join!(
+            async {
+                db.execute(&wants, &[&account, &node, &in_flight, &wants_until])
+                    .await
+            },
             async { db.query_one(&next, &[&account, &bands, &claim]).await },
             db.commit()
         )?;
@@ -322,7 +380,13 @@ async fn take(
              spent AS (\
                 UPDATE lane SET tokens = $6::double precision - (SELECT count(*) FROM taken), \
                     filled_at = $2 \
-                WHERE account = $1 AND $6::double precision IS NOT NULL AND EXISTS (SELECT 1 FROM taken)) \
+                WHERE account = $1 AND $6::double precision IS NOT NULL AND EXISTS (SELECT 1 FROM taken)), \
+             said AS (\
+                INSERT INTO lane_node (account, node, in_flight, until) \
+                SELECT $1, $7, s.in_flight, CASE WHEN s.in_flight > 0 THEN $4 ELSE $2 END \
+                FROM (SELECT $8::bigint + (SELECT count(*) FROM taken) AS in_flight) s \
+                ON CONFLICT (account, node) DO UPDATE \
+                    SET in_flight = EXCLUDED.in_flight, until = EXCLUDED.until) \
              SELECT ",
             message_columns!(),
             ", t.id, t.lease_token, t.attempts, t.first_uncertain_at, t.interrupted_at, t.doubted, \
@@ -335,7 +399,9 @@ async fn take(
         async {
             db.query(
                 &take,
-                &[&account, &room.now, &allowed, &until, &claim, &tokens],
+                &[
+                    &account, &room.now, &allowed, &until, &claim, &tokens, &node, &in_flight,
+                ],
             )
             .await
         },
@@ -415,6 +481,21 @@ mod tests {
         let started = Bucket::filled(1000, 0.0, None, 0);
         assert_eq!((started.whole(), started.wait(100)), (100, 1));
         assert_eq!(Bucket::filled(2, 0.0, Some(0), 0).wait(0), 500);
+    }
+
+    #[test]
+    fn nodes_share_what_the_account_may_send() {
+        assert_eq!(room(256, 0, 0, 0), 256);
+        assert_eq!(room(256, 0, 0, 200), 56);
+        // Another has it all: nothing, until it leaves a share.
+        assert_eq!(room(256, 256, 1, 0), 0);
+        assert_eq!(room(256, 0, 1, 256), 0);
+        assert_eq!(room(256, 100, 1, 0), 128);
+        assert_eq!(room(256, 100, 1, 100), 0, "a crumb");
+        assert_eq!(room(256, 100, 1, 64), 64);
+        // Fewer than there are nodes.
+        assert_eq!(room(2, 2, 3, 0), 0);
+        assert_eq!(room(2, 1, 3, 0), 1);
     }
 
     #[test]

@@ -113,7 +113,7 @@ async fn purge_step(db: Db) -> Outcome<bool> {
 /// Deletes some rows of what else a removed account had; whether there were any.
 async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
     macro_rules! some {
-        ($table:literal, $key:literal) => {
+        ($table:literal, $rows:literal, $key:literal) => {
             concat!(
                 "-- purge.",
                 $table,
@@ -125,19 +125,21 @@ async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
                 $key,
                 " FROM ",
                 $table,
-                " WHERE account = $1 LIMIT $2)"
+                " WHERE account = $1 AND ",
+                $rows,
+                " LIMIT $2)"
             )
         };
     }
     for delete in [
-        some!("forward", "id"),
-        some!("callback", "id"),
-        some!("awaited", "id"),
-        some!("early_receipt", "seq"),
-        some!("consent", "openid"),
-        some!("service_window", "openid"),
-        some!("contact", "openid"),
-        some!("app_user_openid", "openid"),
+        some!("forward", "attempts >= 0", "id"),
+        some!("callback", "repeats >= 0", "id"),
+        some!("awaited", "settled_at >= 0", "id"),
+        some!("early_receipt", "true", "seq"),
+        some!("consent", "true", "openid"),
+        some!("service_window", "true", "openid"),
+        some!("contact", "true", "openid"),
+        some!("app_user_openid", "true", "openid"),
     ] {
         let delete = db.prepare_cached(delete).await?;
         if db.execute(&delete, &[&account, &STEP]).await? > 0 {

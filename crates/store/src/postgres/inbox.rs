@@ -230,7 +230,7 @@ async fn search(
             .prepare_cached(concat!(
                 "-- inbox.of_account\nSELECT ",
                 callback_columns!(),
-                " FROM callback c WHERE ",
+                " FROM callback c WHERE c.repeats >= 0 AND ",
                 fits!(),
                 " ORDER BY c.id DESC LIMIT $7"
             ))

@@ -44,11 +44,13 @@ mod users;
 mod web;
 mod window;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use hongyan_domain::AccountId;
 use hongyan_domain::clock::Clock;
 use hongyan_domain::port::{Hint, Store, StoreError, Usage};
 use secrecy::SecretString;
@@ -133,6 +135,10 @@ pub struct PostgresStore {
     hints: Arc<Hints>,
     housekeeping: Arc<Housekeeping>,
     lost_claims: LostClaims,
+    /// This node, among those that share the database.
+    node: i64,
+    /// What it is sending, by account.
+    sending: std::sync::Mutex<HashMap<AccountId, i64>>,
     walk: Walk,
     joins: Joins,
     seal: Seal,
@@ -204,6 +210,8 @@ impl PostgresStore {
             hints,
             housekeeping,
             lost_claims: LostClaims::default(),
+            node: i64::from_ne_bytes(random),
+            sending: std::sync::Mutex::default(),
             walk: Walk::default(),
             joins: Joins::default(),
             seal,
@@ -218,6 +226,15 @@ impl PostgresStore {
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    /// What this node is sending for an account.
+    fn sending_for(&self, account: AccountId) -> i64 {
+        let sending = self
+            .sending
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        sending.get(&account).copied().unwrap_or(0)
     }
 
     /// The time statements are to take for now; `None` = the database's.
@@ -247,6 +264,14 @@ impl Store for PostgresStore {
         self.hints.next().await
     }
 
+    fn sending(&self, account: AccountId, count: usize) {
+        let mut sending = self
+            .sending
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        sending.insert(account, row::number(count));
+    }
+
     fn usage(&self) -> Usage {
         let (one, other) = (self.link.usage(), self.intake.usage());
         Usage {
@@ -259,6 +284,12 @@ impl Store for PostgresStore {
     async fn shutdown(&self) {
         self.intake.stop().await;
         self.reception.stop().await;
+        // What was not sent by now is not sent here any more.
+        let node = self.node;
+        let left = self.link.look(|db| async move { leave(&db, node).await });
+        if let Ok(Err(error)) = timeout(PING, left).await {
+            tracing::debug!(%error, "the lanes could not be left; that ends by itself");
+        }
         self.gate.close().await;
         self.link.close();
         self.intake.close();
@@ -270,6 +301,15 @@ impl Store for PostgresStore {
         );
         tasks.shutdown().await;
     }
+}
+
+/// Ends what this node said about its sends.
+async fn leave(db: &Db, node: i64) -> Outcome<()> {
+    let leave = db
+        .prepare_cached("-- store.leave\nDELETE FROM lane_node WHERE node = $1")
+        .await?;
+    db.execute(&leave, &[&node]).await?;
+    Ok(())
 }
 
 async fn ping(db: Db) -> Outcome<()> {

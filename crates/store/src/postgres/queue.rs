@@ -30,11 +30,15 @@ impl QueueStore for PostgresStore {
         lease: Duration,
     ) -> Result<Batch, StoreError> {
         let ticket = self.lost_claims.begin(account).map_err(Fault::from)?;
+        let sending = claim::Sending {
+            node: self.node,
+            in_flight: self.sending_for(account),
+        };
         let claimed = {
             let ticket = &ticket;
             self.link
                 .run(|db, _| async move {
-                    claim::claim(&db, ticket, limit, lease, self.by_hand()).await
+                    claim::claim(&db, ticket, sending, limit, lease, self.by_hand()).await
                 })
                 .await?
         };

@@ -349,7 +349,8 @@ pub(super) async fn missing(
             "-- receipt.missing\n\
              SELECT a.id, n.n FROM account a CROSS JOIN LATERAL (\
                 SELECT count(*) AS n FROM (\
-                    SELECT 1 FROM awaited w WHERE w.account = a.id AND w.settled_at < $1 LIMIT $2) \
+                    SELECT 1 FROM awaited w WHERE w.account = a.id AND w.settled_at < $1 \
+                        AND w.settled_at >= 0 LIMIT $2) \
                     waiting) n \
              WHERE n.n > 0 ORDER BY a.id",
         )

@@ -66,7 +66,7 @@ async fn together_they_have_no_more_under_way_than_allowed() {
     }
     let first = one.claim(account, 100, LEASE).await.unwrap();
     assert_eq!(first.claimed.len(), 10);
-    let pause = Duration::from_millis(50);
+    let pause = Duration::from_millis(20);
     assert_eq!(first.next_due_at, Some(after(kit.now(), pause)));
     let none = other.claim(account, 100, LEASE).await.unwrap();
     assert!(none.claimed.is_empty());
@@ -76,6 +76,16 @@ async fn together_they_have_no_more_under_way_than_allowed() {
         .map(|one| kit.settlement(one, vec![kit.took()], over(State::Accepted)))
         .collect();
     one.settle(ends.into()).await.unwrap();
+    // Of what it sends a node tells when it claims; with the other waiting it
+    // gets no more than its half.
+    one.sending(account, 7);
+    assert!(
+        one.claim(account, 100, LEASE)
+            .await
+            .unwrap()
+            .claimed
+            .is_empty()
+    );
     let next = other.claim(account, 100, LEASE).await.unwrap();
     assert_eq!(next.claimed.len(), 3);
     // What a dead node holds no longer counts once its leases are over.

@@ -110,43 +110,67 @@ async fn people_and_callbacks_of_a_removed_account_are_cleared_away() {
     }
 }
 
-/// The schema as the version before made it, with an account in it: what that
-/// version still writes fits the new one, too.
+/// The schema as version 2 made it, with an account in it: what that version
+/// still writes fits the new one, too.
 #[tokio::test]
-async fn a_schema_of_the_version_before_is_brought_up_to_date() {
-    let (database, kit) = (Server::shared().database(), Kit::default());
-    let store = open(&database, kit.clock.clone()).await;
-    let account = kit.account(&store, "oa").await;
-    let open_message = kit.queue(&store, account).await;
+async fn an_older_schema_is_brought_up_to_date() {
+    let (made, older) = (
+        Server::shared().database(),
+        Server::shared().empty_database(),
+    );
+    let kit = Kit::default();
+    let store = open(&made, kit.clock.clone()).await;
+    let id = kit.account(&store, "oa").await;
     store.shutdown().await;
-    let client = visit(&database).await;
+    let made = visit(&made).await;
+    let probe: String = made
+        .query_one("SELECT value FROM meta WHERE name = 'seal_probe'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let secret: Vec<u8> = made
+        .query_one("SELECT secret FROM account", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let client = visit(&older).await;
+    for step in [
+        include_str!("../../src/postgres/migrations/0001.sql"),
+        include_str!("../../src/postgres/migrations/0002.sql"),
+    ] {
+        client.batch_execute(step).await.unwrap();
+    }
     client
-        .batch_execute(
-            "DROP TABLE contact, app_user_openid, app_user, consent, hold, service_window, \
-                callback, awaited, early_receipt, forward, reply_rules, walk, ticket, login, \
-                js_ticket; \
-             ALTER TABLE account DROP COLUMN options, DROP COLUMN callback_previous; \
-             UPDATE meta SET value = '2' WHERE name = 'schema'",
+        .execute(
+            "INSERT INTO meta (name, value) VALUES ('application', 'hongyan'), ('schema', '2'), \
+                ('seal_probe', $1)",
+            &[&probe],
         )
         .await
         .unwrap();
-    let store = open(&database, kit.clock.clone()).await;
+    let add = "INSERT INTO account (id, name, kind, appid, secret, token_mode, max_in_flight, \
+            disabled, created_at, updated_at) \
+         VALUES ($1, $2, 1, 'wx-' || $2, $3, 1, 10000, false, 1, 1)";
+    client.execute(add, &[&id.0, &"oa", &secret]).await.unwrap();
     client
-        .batch_execute(
-            "INSERT INTO account (id, name, kind, appid, secret, token_mode, max_in_flight, \
-                disabled, created_at, updated_at) \
-             SELECT nextval('account_id'), 'older', kind, 'wx-older', secret, token_mode, \
-                max_in_flight, disabled, created_at, updated_at FROM account; \
-             UPDATE account SET secret = '' WHERE name = 'older'; \
-             DELETE FROM account WHERE name = 'older'",
-        )
+        .execute("INSERT INTO lane (account) VALUES ($1)", &[&id.0])
+        .await
+        .unwrap();
+    let store = open(&older, kit.clock.clone()).await;
+    let none: &[u8] = &[];
+    client
+        .execute(add, &[&(id.0 + 1), &"older", &none])
+        .await
+        .unwrap();
+    client
+        .execute("DELETE FROM account WHERE name = 'older'", &[])
         .await
         .unwrap();
     let accounts = store.accounts().await.unwrap();
     assert_eq!(accounts[0].settings, kit.settings("oa"));
-    let claimed = kit.claim_one(&store, account).await;
-    assert_eq!(claimed.message.id, open_message);
-    kit.told(&store, account, &[]).await;
+    let message = kit.queue(&store, id).await;
+    assert_eq!(kit.claim_one(&store, id).await.message.id, message);
+    kit.told(&store, id, &[]).await;
     store.shutdown().await;
 }
 

@@ -104,7 +104,8 @@ CREATE TABLE callback (
 CREATE UNIQUE INDEX callback_dedupe ON callback ((created_at >> 20), dedupe);
 CREATE INDEX callback_person ON callback ((received_at >> 22), hashtextextended(openid, 0))
     WHERE openid IS NOT NULL;
-CREATE INDEX callback_of_account ON callback (account, id);
+-- The condition holds for every row; see awaited_since.
+CREATE INDEX callback_of_account ON callback (account, id) WHERE repeats >= 0;
 
 -- Accepted messages of which WeChat will tell what became of them.
 CREATE TABLE awaited (
@@ -121,7 +122,10 @@ CREATE TABLE awaited (
 );
 CREATE INDEX awaited_msgid ON awaited (account, msgid) WHERE msgid IS NOT NULL;
 CREATE INDEX awaited_notice ON awaited (account, openid, template_id, settled_at) WHERE msgid IS NULL;
-CREATE INDEX awaited_since ON awaited (account, settled_at);
+-- The conditions hold for every row. They are there to be left out: where a
+-- statement looks up rows by other columns, the planner cannot take this index
+-- for as good, which it does while it believes the table to be empty.
+CREATE INDEX awaited_since ON awaited (account, settled_at) WHERE settled_at >= 0;
 
 -- Receipts that came before their messages were settled, or for messages that
 -- are not ours.
@@ -153,7 +157,7 @@ CREATE TABLE forward (
 );
 CREATE INDEX forward_due ON forward (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX forward_of ON forward (callback);
-CREATE INDEX forward_account ON forward (account);
+CREATE INDEX forward_account ON forward (account) WHERE attempts >= 0; -- every row
 
 CREATE TABLE reply_rules (
     account    bigint PRIMARY KEY REFERENCES account ON DELETE CASCADE,
