@@ -26,7 +26,9 @@ function openBrowser() {
   const executablePath = findBrowser();
   if (!executablePath) throw new Error('no Chromium here: scripts/setup.sh test installs it');
   // Its own sandbox does not start for root, and containers forbid it to others.
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-proxy-server'] });
+  // Containers often have little shared memory, too.
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server'];
+  return chromium.launch({ executablePath, args });
 }
 
 class Demo {

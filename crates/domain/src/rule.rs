@@ -316,7 +316,7 @@ impl<'a> Facts<'a> {
         let mut key = inbound.event_key().map(str::to_owned);
         match &inbound.body {
             InboundBody::Message(InboundMessage::Text { content, .. }) => {
-                text = Some(content.trim())
+                text = Some(content.trim());
             }
             InboundBody::Message(InboundMessage::Voice { recognition, .. }) => {
                 text = recognition.as_deref().map(str::trim);

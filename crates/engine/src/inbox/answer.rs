@@ -186,7 +186,7 @@ impl Engine {
                     match asked.await {
                         Ok(said) => engine.say_late(&account, &person, &said).await,
                         Err(_) => {
-                            tracing::warn!(account = %account.name(), "a program asked for an answer never gave one")
+                            tracing::warn!(account = %account.name(), "a program asked for an answer never gave one");
                         }
                     }
                 });
@@ -309,10 +309,10 @@ impl Engine {
         };
         match taken {
             Ok(_) => {
-                tracing::info!(account = %account.name(), "a late answer goes out as a customer-service message")
+                tracing::info!(account = %account.name(), "a late answer goes out as a customer-service message");
             }
             Err(error) => {
-                tracing::warn!(account = %account.name(), %error, "a late answer could not be sent")
+                tracing::warn!(account = %account.name(), %error, "a late answer could not be sent");
             }
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
         self.metrics.of(account.id).note_check(checked.is_ok());
         match &checked {
             Ok(_) => {
-                tracing::info!(account = %account.name(), "WeChat checked the callback address")
+                tracing::info!(account = %account.name(), "WeChat checked the callback address");
             }
             Err(error) => {
                 tracing::warn!(account = %account.name(), %error, "a check of the callback address was turned away");

@@ -92,11 +92,14 @@ pub(super) async fn claim(
              taken AS (\
                 UPDATE forward f SET due_at = (SELECT now FROM t) + $3::bigint, \
                     lease_token = f.lease_token + 1 \
-                FROM due WHERE f.id = due.id \
+                WHERE f.id = ANY(ARRAY(SELECT id FROM due)) \
                 RETURNING f.id, f.account, f.callback, f.url, f.attempts, f.lease_token) \
              SELECT t.id, t.account, t.callback, t.url, t.attempts, t.lease_token, c.query, \
                 c.content_type, c.body \
-             FROM taken t JOIN callback c ON c.id = t.callback ORDER BY t.id"
+             FROM taken t CROSS JOIN LATERAL (\
+                SELECT c.query, c.content_type, c.body FROM callback c \
+                WHERE c.id = t.callback LIMIT 1) c \
+             ORDER BY t.id"
         ))
         .await?;
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);

@@ -304,8 +304,9 @@ async fn forget(db: &Db, before: i64, limit: usize) -> Outcome<usize> {
                     AND NOT EXISTS (SELECT 1 FROM forward f \
                         WHERE f.callback = c.id AND f.due_at IS NOT NULL) \
                 ORDER BY c.id LIMIT $3 FOR UPDATE OF c SKIP LOCKED), \
-             forwards AS (DELETE FROM forward f USING old WHERE f.callback = old.id) \
-             DELETE FROM callback c USING old WHERE c.id = old.id",
+             forwards AS (\
+                DELETE FROM forward WHERE callback = ANY(ARRAY(SELECT id FROM old))) \
+             DELETE FROM callback WHERE id = ANY(ARRAY(SELECT id FROM old))",
         )
         .await?;
     let removed = db

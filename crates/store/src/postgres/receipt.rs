@@ -120,35 +120,58 @@ pub(super) async fn take(db: &Db, receipts: &[One<'_>], now: i64) -> Outcome<Vec
 async fn by_number(db: &Db, receipts: &[One<'_>]) -> Outcome<BTreeMap<usize, MessageId>> {
     let accounts: Vec<i64> = receipts.iter().map(|(account, _)| *account).collect();
     let msgids: Vec<i64> = receipts.iter().map(|(_, r)| stored(r.msgid)).collect();
-    let states: Vec<i16> = receipts.iter().map(|(_, r)| state_code(r)).collect();
-    let words: Vec<_> = receipts.iter().map(|(_, r)| text(&r.status)).collect();
-    let times: Vec<i64> = receipts.iter().map(|(_, r)| millis(r.at)).collect();
-    let end = db
+    let take = db
         .prepare_cached(
             "-- receipt.by_number\n\
-             WITH r AS MATERIALIZED (\
-                SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], \
-                    $5::bigint[]) WITH ORDINALITY r(account, msgid, state, status, at, n)), \
-             gone AS (\
-                DELETE FROM awaited a USING r WHERE a.account = r.account AND a.msgid = r.msgid \
-                RETURNING a.id, a.account, r.state, r.status, r.at, r.n), \
-             ended AS (\
-                UPDATE outcome o SET state = gone.state, receipt_status = gone.status, \
-                    receipt_at = gone.at \
-                FROM gone WHERE o.id = gone.id AND o.account = gone.account AND o.state = 1) \
-             SELECT n, id FROM gone",
+             DELETE FROM awaited a USING unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY \
+                r(account, msgid, n) \
+             WHERE a.account = r.account AND a.msgid = r.msgid RETURNING r.n, a.id",
         )
         .await?;
-    let rows = db
-        .query(&end, &[&accounts, &msgids, &states, &words, &times])
-        .await?;
-    rows.iter()
+    let rows = db.query(&take, &[&accounts, &msgids]).await?;
+    let found = rows
+        .iter()
         .map(|row| {
             let n: i64 = row.try_get(0)?;
-            let n = usize::try_from(n - 1).unwrap_or(usize::MAX);
-            Ok((n, message_id(row.try_get(1)?)))
+            Ok((
+                usize::try_from(n - 1).unwrap_or(usize::MAX),
+                row.try_get(1)?,
+            ))
         })
-        .collect()
+        .collect::<Outcome<BTreeMap<usize, Uuid>>>()?;
+    let ended: Vec<(Uuid, One<'_>)> = found.iter().map(|(&n, &id)| (id, receipts[n])).collect();
+    end(db, &ended).await?;
+    Ok(found
+        .into_iter()
+        .map(|(n, id)| (n, message_id(id)))
+        .collect())
+}
+
+/// Writes receipts down beside the outcomes of their messages.
+async fn end(db: &Db, ended: &[(Uuid, One<'_>)]) -> Outcome<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = ended.iter().map(|(id, _)| *id).collect();
+    let accounts: Vec<i64> = ended.iter().map(|(_, (account, _))| *account).collect();
+    let receipts = || ended.iter().map(|(_, (_, receipt))| receipt);
+    let states: Vec<i16> = receipts().map(|r| state_code(r)).collect();
+    let words: Vec<_> = receipts().map(|r| text(&r.status)).collect();
+    let times: Vec<i64> = receipts().map(|r| millis(r.at)).collect();
+    let msgids: Vec<i64> = receipts().map(|r| stored(r.msgid)).collect();
+    let write = db
+        .prepare_cached(
+            "-- receipt.end\n\
+             UPDATE outcome o SET state = r.state, receipt_status = r.status, receipt_at = r.at, \
+                wechat_msgid = r.msgid \
+             FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::bigint[], \
+                $6::bigint[]) r(id, account, state, status, at, msgid) \
+             WHERE o.id = r.id AND o.account = r.account AND o.state = 1",
+        )
+        .await?;
+    db.execute(&write, &[&ids, &accounts, &states, &words, &times, &msgids])
+        .await?;
+    Ok(())
 }
 
 /// What to do with a receipt whose number is not known.
@@ -196,38 +219,23 @@ async fn by_person(db: &Db, (account, receipt): One<'_>) -> Outcome<Option<Messa
     let Some(template) = &receipt.template_id else {
         return Ok(None);
     };
-    let end = db
+    let take = db
         .prepare_cached(
             "-- receipt.by_person\n\
-             WITH oldest AS MATERIALIZED (\
-                SELECT id, account FROM awaited WHERE account = $1 AND openid = $2 \
+             DELETE FROM awaited a WHERE a.account = $1 AND a.id = (\
+                SELECT id FROM awaited WHERE account = $1 AND openid = $2 \
                     AND template_id = $3 AND msgid IS NULL \
-                ORDER BY settled_at, id LIMIT 1 FOR UPDATE SKIP LOCKED), \
-             gone AS (\
-                DELETE FROM awaited a USING oldest \
-                WHERE a.id = oldest.id AND a.account = oldest.account RETURNING a.id, a.account), \
-             ended AS (\
-                UPDATE outcome o SET state = $4, receipt_status = $5, receipt_at = $6, \
-                    wechat_msgid = $7 \
-                FROM gone WHERE o.id = gone.id AND o.account = gone.account AND o.state = 1) \
-             SELECT id FROM gone",
+                ORDER BY settled_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+             RETURNING a.id",
         )
         .await?;
-    let row = db
-        .query_opt(
-            &end,
-            &[
-                &account,
-                &text(receipt.openid.as_str()),
-                &text(template.as_str()),
-                &state_code(receipt),
-                &text(&receipt.status),
-                &millis(receipt.at),
-                &stored(receipt.msgid),
-            ],
-        )
-        .await?;
-    row.map(|row| Ok(message_id(row.try_get(0)?))).transpose()
+    let (openid, template) = (text(receipt.openid.as_str()), text(template.as_str()));
+    let Some(row) = db.query_opt(&take, &[&account, &openid, &template]).await? else {
+        return Ok(None);
+    };
+    let id: Uuid = row.try_get(0)?;
+    end(db, &[(id, (account, receipt))]).await?;
+    Ok(Some(message_id(id)))
 }
 
 /// Keeps a receipt that told a message its number, so that a second one is known.
@@ -370,16 +378,14 @@ pub(super) async fn forget(db: &Db, before: i64, too_early: i64, limit: usize) -
     for (statement, time) in [
         (
             "-- receipt.forget_early\n\
-             DELETE FROM early_receipt e USING (\
-                SELECT seq FROM early_receipt ORDER BY seq LIMIT $2) old \
-             WHERE e.seq = old.seq AND e.received_at < $1",
+             DELETE FROM early_receipt WHERE received_at < $1 \
+             AND seq = ANY(ARRAY(SELECT seq FROM early_receipt ORDER BY seq LIMIT $2))",
             too_early,
         ),
         (
             "-- receipt.forget_awaited\n\
-             DELETE FROM awaited a USING (\
-                SELECT id, account FROM awaited ORDER BY id LIMIT $2) old \
-             WHERE a.id = old.id AND a.account = old.account AND a.settled_at < $1",
+             DELETE FROM awaited WHERE settled_at < $1 \
+             AND id = ANY(ARRAY(SELECT id FROM awaited ORDER BY id LIMIT $2))",
             before,
         ),
     ] {

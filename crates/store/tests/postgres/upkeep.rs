@@ -412,7 +412,6 @@ fn plans_made_for_empty_tables_fit_full_ones() {
         assert!(
             name.starts_with("messages")
                 || name.starts_with("inbox.one")
-                || name.starts_with("forward")
                 || !plan.lines().any(compares),
             "{plan}"
         );

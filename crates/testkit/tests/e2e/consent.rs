@@ -8,6 +8,7 @@ use hongyan_api::{
 };
 use hongyan_sandbox::{Action, ActionOutcome, MessageKind, Subscription};
 use hongyan_testkit::TestApp;
+use hongyan_testkit::scrape::Scrape;
 use serde_json::json;
 
 const SEND: &str = "/cgi-bin/message/subscribe/send";
@@ -119,6 +120,10 @@ async fn two_consents_are_two_messages_and_the_third_is_not_even_tried() {
     assert_eq!(ended, expected);
     assert_eq!(app.calls(SEND), 2);
     assert_eq!(app.delivered(), 2);
+    let withheld_once = [("account", "mp"), ("outcome", "withheld"), ("errcode", "")];
+    let scrape = Scrape::of(&app.url).await;
+    let counted = scrape.value("hongyan_attempts_total", &withheld_once);
+    assert_eq!(counted, Some(1.0));
     assert_eq!(app.inbox().len(), 2);
     let reason = withheld(&app, &app.subscribe_message()).await;
     assert_eq!(reason, WithheldReason::NoConsentLeft);

@@ -9,6 +9,7 @@ use hongyan_api::{
     ReplayCallback, Status,
 };
 use hongyan_sandbox::{Action, CallbackOutcome, InboxKind, Shown};
+use hongyan_testkit::scrape::Scrape;
 use hongyan_testkit::{Backend, CALLBACK_KEY, CALLBACK_TOKEN, Heard, TestApp, eventually};
 use hongyan_wechat::callback::{CallbackQuery, Inbound, KeyPair, Keyring, Mode, Opened};
 use hongyan_wechat::{AppId, AppSecret};
@@ -121,7 +122,14 @@ async fn a_backend_that_is_down_is_tried_again() {
     );
     assert_eq!(app.engine.forward_due().await, 0, "not at once");
 
-    // Neither a crash nor a repeat of WeChat's changes that.
+    let counted = async |app: &TestApp, result| {
+        let labels = [("account", "oa"), ("result", result)];
+        let scrape = Scrape::of(&app.url).await;
+        scrape.value("hongyan_callback_forwards_total", &labels)
+    };
+    assert_eq!(counted(&app, "retried").await, Some(1.0));
+
+    // Not even a crash changes that.
     let app = app.crash_and_restart().await;
     backend.says(200, "");
     app.advance(Duration::from_secs(5));
@@ -131,6 +139,7 @@ async fn a_backend_that_is_down_is_tried_again() {
         (done.attempts, done.status, done.due_at),
         (2, Some(200), None)
     );
+    assert_eq!(counted(&app, "done").await, Some(1.0));
     assert_eq!(backend.heard().len(), 2);
     assert_eq!(backend.heard()[0].body, backend.heard()[1].body);
 }
