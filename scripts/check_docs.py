@@ -120,7 +120,7 @@ def check_settings(document, text, sample):
         if section:
             names = re.findall(r"`(?:\[\w+\] )?([a-z_]+)`", row)
             told |= {f"{section}.{name}" for name in names}
-        if row.startswith("`callback`"):
+        if row.startswith("`send_to_unfollowed`"):
             break
     for name in sorted(sample - told):
         fault(document, f"the setting {name} of hongyan.example.toml is not explained")
