@@ -60,7 +60,7 @@ use hongyan_domain::NodeId;
 use hongyan_domain::clock::Clock;
 use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::AccessToken;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use chance::Chance;
 use credentials::Credentials;
@@ -115,6 +115,10 @@ pub struct Inner {
     flights: Flights,
     courier: Courier,
     early_receipts: Notify,
+    /// Places of new followers to be asked about, and how many are asked about at a
+    /// time.
+    acquaintances: Arc<Semaphore>,
+    questions: Semaphore,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -182,6 +186,8 @@ impl Engine {
             flights: Flights::default(),
             courier: Courier::new(),
             early_receipts: Notify::new(),
+            acquaintances: inbox::places(),
+            questions: Semaphore::new(inbox::AT_ONCE),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

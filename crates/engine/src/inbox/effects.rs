@@ -165,6 +165,14 @@ fn forgotten(openid: &OpenId) -> Effect {
     }
 }
 
+/// Whether a person began to follow.
+pub(super) fn begins_to_follow(inbound: &Inbound) -> bool {
+    matches!(
+        inbound.body,
+        InboundBody::Event(InboundEvent::Subscribe { .. })
+    )
+}
+
 /// Whether a person waits for an answer to this.
 pub(super) fn wants_answer(inbound: &Inbound) -> bool {
     match &inbound.body {

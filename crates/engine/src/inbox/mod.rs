@@ -1,9 +1,11 @@
 //! Callbacks: proved, read, stored with all that follows from them, answered.
 
+mod acquaint;
 mod answer;
 mod effects;
 mod forward;
 
+pub(crate) use acquaint::{AT_ONCE, places};
 pub(crate) use answer::Flights;
 pub(crate) use forward::Courier;
 
@@ -239,6 +241,9 @@ impl Engine {
                 }
                 if !forward_to.is_empty() {
                     self.courier.wake();
+                }
+                if effects::begins_to_follow(inbound) {
+                    self.acquaint(account, &inbound.from, effects::happened_at(inbound));
                 }
                 Ok(match plan {
                     Plan::Say(reply) => reply,

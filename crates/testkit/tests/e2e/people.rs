@@ -128,6 +128,19 @@ async fn a_unionid_links_the_accounts() {
         assert_eq!(account.openid.is_some(), known, "{account:?}");
         assert_eq!(account.routes.is_empty(), !known);
     }
+
+    // When they follow, WeChat is asked who they are.
+    app.perform("oa", Action::Unfollow).await;
+    app.perform("oa", Action::Follow).await;
+    let linked = hongyan_testkit::eventually(|| async {
+        let card = app.client.contact("oa", &app.openid).await.unwrap();
+        card.contact.unionid
+    })
+    .await;
+    assert_eq!(Some(&linked), message.to.unionid.as_ref());
+    let sent = app.send_and_settle(&message).await;
+    assert_eq!(sent.status, Status::Delivered);
+    assert_eq!(sent.to.openid.as_deref(), Some(app.openid.as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
