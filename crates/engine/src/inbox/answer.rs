@@ -50,6 +50,16 @@ pub(super) enum Plan {
     },
 }
 
+/// What one of the owner's programs is asked about.
+pub(super) struct Question {
+    pub(super) account: Arc<Account>,
+    pub(super) ring: Keyring,
+    pub(super) inbound: Inbound,
+    pub(super) callback: Callback,
+    pub(super) plan: Plan,
+    pub(super) format: Format,
+}
+
 /// The answers that are being looked for on this node: for each callback, those
 /// who wait for the same one.
 #[derive(Debug, Default)]
@@ -152,27 +162,16 @@ impl Engine {
 
     /// Asks one of the owner's programs; what it says in time is the answer, what
     /// it says later goes out as a message.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
     pub(super) async fn ask_within_budget(
-        &self,
-        account: &Arc<Account>,
-        ring: &Keyring,
-        inbound: &Inbound,
-        callback: &Callback,
-        plan: Plan,
-        format: Format,
+        self,
+        question: Question,
         flight: Option<Flight>,
     ) -> String {
         let deadline = Instant::now() + BUDGET;
-        let asked = self.clone().ask(
-            Arc::clone(account),
-            ring.clone(),
-            inbound.clone(),
-            callback.clone(),
-            plan,
-            format,
-        );
-        let mut asked = Box::pin(tokio::time::timeout(LATEST, asked));
+        let (id, account) = (question.callback.id, Arc::clone(&question.account));
+        let person = question.inbound.from.clone();
+        let asked = tokio::time::timeout(LATEST, self.clone().ask(question));
+        let mut asked = Box::pin(asked);
         let in_time = tokio::select! {
             said = &mut asked => Some(said.unwrap_or_default()),
             () = tokio::time::sleep_until(deadline) => None,
@@ -180,8 +179,7 @@ impl Engine {
         let reply = match in_time {
             Some(said) => said,
             None => {
-                let (engine, account) = (self.clone(), Arc::clone(account));
-                let person = inbound.from.clone();
+                let engine = self.clone();
                 tokio::spawn(async move {
                     match asked.await {
                         Ok(said) => engine.say_late(&account, &person, &said).await,
@@ -193,10 +191,10 @@ impl Engine {
                 String::new()
             }
         };
-        let kept = match self.store.keep_reply(callback.id, &reply).await {
+        let kept = match self.store.keep_reply(id, &reply).await {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::warn!(callback_id = %callback.id, %error, "an answer could not be kept");
+                tracing::warn!(callback_id = %id, %error, "an answer could not be kept");
                 reply
             }
         };
@@ -206,15 +204,15 @@ impl Engine {
         kept
     }
 
-    async fn ask(
-        self,
-        account: Arc<Account>,
-        ring: Keyring,
-        inbound: Inbound,
-        callback: Callback,
-        plan: Plan,
-        format: Format,
-    ) -> String {
+    async fn ask(self, question: Question) -> String {
+        let Question {
+            account,
+            ring,
+            inbound,
+            callback,
+            plan,
+            format,
+        } = question;
         match plan {
             Plan::Say(reply) => reply,
             Plan::AskBackend { url } => match self.courier.deliver(&url, &callback, LATEST).await {
@@ -228,24 +226,15 @@ impl Engine {
                 }
             },
             Plan::AskReplyUrl { url } => {
-                let asked = question(&account, &inbound, &callback);
-                let token = account
-                    .settings
-                    .callback
-                    .as_ref()
-                    .map(|set| set.token.clone());
-                match self
+                let asked = told(&account, &inbound, &callback);
+                let keys = account.settings.callback.as_ref();
+                let token = keys.map(|set| set.token.clone());
+                let (id, at) = (callback.id.to_string(), callback.received_at);
+                let said = self
                     .courier
-                    .ask(
-                        &url,
-                        &callback.id.to_string(),
-                        callback.received_at,
-                        token.as_ref(),
-                        &asked,
-                        LATEST,
-                    )
-                    .await
-                {
+                    .ask(&url, &id, at, token.as_ref(), &asked, LATEST)
+                    .await;
+                match said {
                     Ok(said) => render(&account, &inbound, &said, format, self.clock.now()),
                     Err(error) => {
                         tracing::warn!(account = %account.name(), %error, "the program at reply_url gave no answer");
@@ -319,7 +308,7 @@ impl Engine {
 }
 
 /// What the program at `reply_url` is told.
-fn question(account: &Account, inbound: &Inbound, callback: &Callback) -> Value {
+fn told(account: &Account, inbound: &Inbound, callback: &Callback) -> Value {
     json!({
         "id": callback.id.to_string(),
         "account": account.name().as_str(),

@@ -22,7 +22,7 @@ use hongyan_wechat::callback::{
 
 use crate::Engine;
 use crate::chance::secret_bytes;
-use answer::Plan;
+use answer::{Plan, Question};
 
 /// The longest `EventKey` that is kept for searching.
 const LONGEST_KEY: usize = 1024;
@@ -248,16 +248,17 @@ impl Engine {
                 Ok(match plan {
                     Plan::Say(reply) => reply,
                     Plan::AskBackend { .. } | Plan::AskReplyUrl { .. } => {
-                        self.ask_within_budget(
-                            account,
-                            ring,
-                            inbound,
-                            &callback,
+                        let question = Question {
+                            account: Arc::clone(account),
+                            ring: ring.clone(),
+                            inbound: inbound.clone(),
+                            callback,
                             plan,
-                            opened.format,
-                            flight,
-                        )
-                        .await
+                            format: opened.format,
+                        };
+                        // By itself: it goes on where WeChat hangs up.
+                        let asked = self.clone().ask_within_budget(question, flight);
+                        tokio::spawn(asked).await.unwrap_or_default()
                     }
                 })
             }
