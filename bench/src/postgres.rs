@@ -16,6 +16,9 @@ use crate::child::{beside_us, tail};
 use crate::failure::{Failure, system};
 use crate::process::{self, Stat};
 
+/// Seconds it may take until nobody is in a database any more.
+const REMOVED_WITHIN: u32 = 60;
+
 /// Names a running server.
 const NAMED: &str = "HONGYAN_BENCH_POSTGRES";
 
@@ -77,6 +80,14 @@ impl Postgres {
     /// Removes a database, whoever is still connected to it.
     pub(crate) async fn remove(&self, database: &Database) -> Result<(), Failure> {
         let sql = format!("DROP DATABASE {} WITH (FORCE)", database.name);
+        // The server's own housekeeping may be in it, which only the server's owner
+        // may end; it goes by itself.
+        for _ in 0..REMOVED_WITHIN {
+            if run(&self.client, &sql).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         run(&self.client, &sql).await
     }
 
