@@ -42,7 +42,7 @@ pub(crate) fn unpaired(text: Option<&str>) -> Result<(Vec<i64>, Vec<i64>), serde
 pub(crate) fn use_of_decision(decision: &Decision) -> Use {
     match decision {
         Decision::Settle { state, .. } => use_of_end(*state),
-        Decision::RetryAt { .. } | Decision::Park { .. } => Use::Returned,
+        Decision::RetryAt { .. } | Decision::Park { .. } | Decision::Reroute(_) => Use::Returned,
     }
 }
 
