@@ -23,7 +23,7 @@ pub(super) struct NewRow {
     priority: i16,
     on_unknown: i16,
     created_by: Option<Uuid>,
-    openid: String,
+    pub(super) openid: String,
     reference: Option<String>,
     content: String,
     metadata: Option<String>,
