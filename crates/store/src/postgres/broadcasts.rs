@@ -163,10 +163,10 @@ impl BroadcastStore for PostgresStore {
                 let change = db
                     .prepare_cached(concat!(
                         "-- broadcasts.move\n\
-                         UPDATE broadcast b SET state = $3, problem = $4, \
-                            started_at = CASE WHEN $3 = 2 THEN coalesce(b.started_at, $5) \
+                         UPDATE broadcast b SET state = $3::smallint, problem = $4, \
+                            started_at = CASE WHEN $3::smallint = 2 THEN coalesce(b.started_at, $5) \
                                 ELSE b.started_at END, \
-                            finished_at = CASE WHEN $3 >= 4 THEN $5 ELSE b.finished_at END \
+                            finished_at = CASE WHEN $3::smallint >= 4 THEN $5 ELSE b.finished_at END \
                          WHERE b.id = $1 AND b.state = ANY($2::smallint[]) \
                             AND EXISTS (SELECT 1 FROM account a WHERE a.id = b.account) \
                          RETURNING ",

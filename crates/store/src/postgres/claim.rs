@@ -215,7 +215,15 @@ pub(super) async fn claim(
     }
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     let until = room.now.saturating_add(lease);
-    let (rows, next) = take(db, (account, claim), sending, &room, (allowed, least), until).await?;
+    let (rows, next) = take(
+        db,
+        (account, claim),
+        sending,
+        &room,
+        (allowed, least),
+        until,
+    )
+    .await?;
     let taken = number(rows.len());
     let mut next_due_at = next;
     if let Some(due_at) = next

@@ -86,8 +86,7 @@ pub(super) async fn expand(
         return Err(Fault::missing("the account"));
     }
     let new = new_members(db, uuid, rows).await?;
-    let (fresh, repeated): (Vec<_>, Vec<_>) =
-        rows.iter().zip(new).partition(|(_, is_new)| *is_new);
+    let (fresh, repeated): (Vec<_>, Vec<_>) = rows.iter().zip(new).partition(|(_, is_new)| *is_new);
     let fresh: Vec<&NewRow> = fresh.into_iter().map(|(row, _)| row).collect();
     let duplicates: Vec<Skipped> = repeated
         .into_iter()

@@ -141,7 +141,9 @@ async fn clear_broadcast(db: &Db) -> Outcome<bool> {
         }
     }
     let done = db
-        .prepare_cached("-- purge.broadcast_done\nUPDATE broadcast SET has_rest = false WHERE id = $1")
+        .prepare_cached(
+            "-- purge.broadcast_done\nUPDATE broadcast SET has_rest = false WHERE id = $1",
+        )
         .await?;
     db.execute(&done, &[&id]).await?;
     Ok(true)

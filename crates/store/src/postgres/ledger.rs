@@ -100,11 +100,7 @@ impl LedgerStore for PostgresStore {
 
 /// To count twice would promise too much: a second try asks what became of the
 /// first one's transaction.
-async fn answered(
-    db: &Db,
-    consents: &[Consent],
-    tried: &Tried<Vec<bool>>,
-) -> Outcome<Vec<bool>> {
+async fn answered(db: &Db, consents: &[Consent], tried: &Tried<Vec<bool>>) -> Outcome<Vec<bool>> {
     if let Some(counted) = tried.earlier(db).await? {
         return Ok(counted);
     }
@@ -134,10 +130,7 @@ fn key_of(account: AccountId, ask: &Ask) -> Option<Key> {
 }
 
 /// Those that are counted if they are let through.
-fn counted<'a>(
-    asks: &'a [Ask],
-    answers: &'a [Option<Hold>],
-) -> impl Iterator<Item = &'a Ask> {
+fn counted<'a>(asks: &'a [Ask], answers: &'a [Option<Hold>]) -> impl Iterator<Item = &'a Ask> {
     asks.iter()
         .zip(answers)
         .filter(|(ask, answer)| {

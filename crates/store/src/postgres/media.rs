@@ -186,7 +186,9 @@ async fn add(db: &Db, media: &Media, bytes: &Bytes) -> Outcome<Media> {
             " FROM media WHERE account = $1 AND kind = $2 AND digest = $3"
         ))
         .await?;
-    let found = db.query_opt(&find, &[&media.account.0, &kind, &digest]).await?;
+    let found = db
+        .query_opt(&find, &[&media.account.0, &kind, &digest])
+        .await?;
     db.commit().await?;
     match found {
         Some(row) => read(&row),

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
-use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::broadcast::RecipientId;
+use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::port::{Binding, ContactFilter, Page, PeopleStore, StoreError};
 use hongyan_wechat::{OpenId, SessionKey, UnionId};

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::fault::Outcome;
 use super::link::Db;
 use super::row::{
-    self, DELIVERY_COLUMNS, broadcast_uuid, delivery_columns, first_id_at, message_uuid, millis, now, number, text,
+    self, DELIVERY_COLUMNS, broadcast_uuid, delivery_columns, first_id_at, message_uuid, millis,
+    now, number, text,
 };
 use crate::codes;
 

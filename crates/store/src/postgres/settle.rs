@@ -113,12 +113,7 @@ fn is_uncounted(settlement: &Settlement) -> bool {
         }
 }
 
-async fn write(
-    db: &Db,
-    plan: &Plan<'_>,
-    mut begun: bool,
-    again: bool,
-) -> Outcome<Vec<Settled>> {
+async fn write(db: &Db, plan: &Plan<'_>, mut begun: bool, again: bool) -> Outcome<Vec<Settled>> {
     let mut settled = vec![Settled::LeaseLost; plan.settlements.len()];
     let (mut entries, mut accepted, mut uncounted) = (Vec::new(), Vec::new(), Vec::new());
     for round in &plan.rounds {

@@ -91,13 +91,11 @@ impl Tallies {
                  ORDER BY k.place",
             )
             .await?;
-        let (counted, before) = tokio::try_join!(
-            async { db.query(&counted, &[&messages]).await },
-            async {
+        let (counted, before) =
+            tokio::try_join!(async { db.query(&counted, &[&messages]).await }, async {
                 db.query(&before, &[&account.0, &keys, &since, &limits])
                     .await
-            }
-        )?;
+            })?;
         let number = |row: &Row| -> Outcome<i64> { Ok(row.try_get(0)?) };
         Ok(Self {
             account: account.0,

@@ -9,12 +9,12 @@ use hongyan_wechat::TemplateId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{PostgresStore, template_history};
 use super::fault::{Fault, Outcome};
 use super::hints::Topic;
 use super::link::Db;
 use super::row::{millis, text};
 use super::tried::Tried;
+use super::{PostgresStore, template_history};
 use crate::codes;
 
 macro_rules! template_columns {
