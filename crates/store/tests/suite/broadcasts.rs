@@ -66,7 +66,7 @@ impl Kit {
     }
 
     /// People by their openids, with a field each.
-    pub(super) fn people(&self, openids: &[&str]) -> Vec<Recipient> {
+    pub(crate) fn people(&self, openids: &[&str]) -> Vec<Recipient> {
         let person = |openid: &&str| Recipient {
             to: RecipientId::Openid(self.openid(openid)),
             fields: [("name".to_owned(), "张三".into())].into_iter().collect(),
@@ -75,7 +75,7 @@ impl Kit {
     }
 
     /// Adds a broadcast with these chunks and lets it run.
-    pub(super) async fn running(
+    pub(crate) async fn running(
         &self,
         store: &dyn Store,
         account: AccountId,
@@ -98,7 +98,7 @@ impl Kit {
     }
 
     /// Moves a broadcast without a word.
-    pub(super) async fn moved(
+    pub(crate) async fn moved(
         &self,
         store: &dyn Store,
         id: BroadcastId,

@@ -31,6 +31,7 @@ mod template_changes;
 mod templates;
 mod web;
 
+pub(crate) use expansion::{Stage, Walk};
 pub(crate) use inbox::FILLED;
 
 use std::sync::Arc;

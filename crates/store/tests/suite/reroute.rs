@@ -32,8 +32,8 @@ fn content() -> Content {
         template_id: "mp-tpl".parse().unwrap(),
         data: Default::default(),
         page: None,
-        state: Default::default(),
-        language: Default::default(),
+        miniprogram_state: None,
+        lang: None,
     })
 }
 
