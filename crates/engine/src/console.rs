@@ -31,8 +31,11 @@ const BELIEVED_FOR: Duration = Duration::from_secs(5);
 /// request.
 const PROLONG_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Failures of one name or one address that are let pass in [`FAILURE_SPAN`].
-const FAILURES_AT_MOST: u32 = 5;
+/// Failures of one name that are let pass in [`FAILURE_SPAN`].
+const FAILURES_OF_A_NAME: u32 = 5;
+
+/// Failures of one address: many people may share one, behind a proxy all of them.
+const FAILURES_OF_AN_ADDRESS: u32 = 100;
 
 /// In which span failures are counted.
 const FAILURE_SPAN: Duration = Duration::from_secs(15 * 60);
@@ -62,7 +65,7 @@ pub enum ConsoleRefusal {
     #[error("too many failed attempts; try again later")]
     TooManyFailures {
         /// When it is worth another try.
-        retry_at: Timestamp,
+        retry_after: Duration,
     },
     /// The password is too short, too long, or the name itself.
     #[error("a password has 10 to 256 characters and is not the name")]
@@ -89,7 +92,7 @@ pub(crate) struct Console {
     /// The text of the set-up link, once asked for.
     setup: Mutex<Option<SecretString>>,
     sessions: RwLock<HashMap<[u8; 32], Believed>>,
-    failures: Mutex<HashMap<String, Failures>>,
+    failures: Mutex<HashMap<Counted, Failures>>,
     hashing: Semaphore,
 }
 
@@ -125,18 +128,19 @@ impl Console {
             .clear();
     }
 
-    /// When this name or address may try again, if not now.
-    fn barred_until(&self, keys: &[String], now: Timestamp) -> Option<Timestamp> {
+    /// How long this name or address must wait, if it must.
+    fn barred_for(&self, keys: &[Counted], now: Timestamp) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         keys.iter()
-            .filter_map(|key| failures.get(key))
-            .filter(|seen| seen.count >= FAILURES_AT_MOST)
-            .map(|seen| after(seen.since, FAILURE_SPAN))
-            .filter(|until| *until > now)
+            .filter_map(|key| Some((key, failures.get(key)?)))
+            .filter(|(key, seen)| seen.count >= key.at_most())
+            .map(|(_, seen)| after(seen.since, FAILURE_SPAN))
+            .filter_map(|until| Duration::try_from(until.duration_since(now)).ok())
+            .filter(|left| !left.is_zero())
             .max()
     }
 
-    fn note_failure(&self, keys: &[String], now: Timestamp) {
+    fn note_failure(&self, keys: &[Counted], now: Timestamp) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= FAILURES_REMEMBERED {
             failures.retain(|_, seen| after(seen.since, FAILURE_SPAN) > now);
@@ -160,7 +164,7 @@ impl Console {
         }
     }
 
-    fn note_success(&self, keys: &[String]) {
+    fn note_success(&self, keys: &[Counted]) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
             failures.remove(key);
@@ -172,9 +176,30 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
-fn counted(name: &str, from: Option<IpAddr>) -> Vec<String> {
-    let mut keys = vec![format!("name {name}")];
-    keys.extend(from.map(|address| format!("address {address}")));
+/// Whose failures are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Counted {
+    /// Of this name, whether there is somebody of it or not.
+    Name(String),
+    /// Of this person, who is signed in.
+    Person(KeyId),
+    /// From this address.
+    Address(IpAddr),
+}
+
+impl Counted {
+    fn at_most(&self) -> u32 {
+        match self {
+            Self::Name(_) | Self::Person(_) => FAILURES_OF_A_NAME,
+            Self::Address(_) => FAILURES_OF_AN_ADDRESS,
+        }
+    }
+}
+
+fn counted(name: &str, from: Option<IpAddr>) -> Vec<Counted> {
+    let name = name.chars().take(64).collect();
+    let mut keys = vec![Counted::Name(name)];
+    keys.extend(from.map(Counted::Address));
     keys
 }
 
@@ -263,8 +288,8 @@ impl Engine {
     ) -> Result<SignedIn, ConsoleRefusal> {
         let now = self.clock.now();
         let keys = counted(name, from);
-        if let Some(retry_at) = self.console.barred_until(&keys, now) {
-            return Err(ConsoleRefusal::TooManyFailures { retry_at });
+        if let Some(retry_after) = self.console.barred_for(&keys, now) {
+            return Err(ConsoleRefusal::TooManyFailures { retry_after });
         }
         let operators = self.store.operators().await?;
         let operator = operators
@@ -437,9 +462,9 @@ impl Engine {
         password: SecretString,
     ) -> Result<(), ConsoleRefusal> {
         let now = self.clock.now();
-        let keys = vec![format!("id {id}")];
-        if let Some(retry_at) = self.console.barred_until(&keys, now) {
-            return Err(ConsoleRefusal::TooManyFailures { retry_at });
+        let keys = vec![Counted::Person(id)];
+        if let Some(retry_after) = self.console.barred_for(&keys, now) {
+            return Err(ConsoleRefusal::TooManyFailures { retry_after });
         }
         let operators = self.store.operators().await?;
         let Some(operator) = operators.into_iter().find(|operator| operator.id == id) else {
@@ -533,26 +558,31 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_bar_a_name_and_an_address_for_a_while() {
+    fn five_failures_bar_a_name_for_a_while() {
         let console = Console::default();
-        let (ann, bob) = (
-            counted("ann", Some("192.0.2.1".parse().unwrap())),
-            counted("bob", Some("192.0.2.2".parse().unwrap())),
-        );
+        let ann = counted("ann", Some("192.0.2.1".parse().unwrap()));
         for second in 0..5 {
-            assert_eq!(console.barred_until(&ann, at(second)), None);
+            assert_eq!(console.barred_for(&ann, at(second)), None);
             console.note_failure(&ann, at(second));
         }
-        assert_eq!(console.barred_until(&ann, at(5)), Some(at(15 * 60)));
+        let left = Duration::from_secs(15 * 60 - 5);
+        assert_eq!(console.barred_for(&ann, at(5)), Some(left));
         let elsewhere = counted("ann", Some("192.0.2.9".parse().unwrap()));
-        assert!(
-            console.barred_until(&elsewhere, at(5)).is_some(),
-            "the name"
-        );
-        let other = counted("eve", Some("192.0.2.1".parse().unwrap()));
-        assert!(console.barred_until(&other, at(5)).is_some(), "the address");
-        assert_eq!(console.barred_until(&bob, at(5)), None);
-        assert_eq!(console.barred_until(&ann, at(15 * 60)), None);
+        assert_eq!(console.barred_for(&elsewhere, at(5)), Some(left));
+        let bob = counted("bob", Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(console.barred_for(&bob, at(5)), None);
+        assert_eq!(console.barred_for(&ann, at(15 * 60)), None);
+    }
+
+    #[test]
+    fn who_tries_many_names_is_barred_by_address() {
+        let console = Console::default();
+        let from = Some("192.0.2.1".parse().unwrap());
+        for n in 0..FAILURES_OF_AN_ADDRESS {
+            console.note_failure(&counted(&format!("n{n}"), from), at(0));
+        }
+        assert!(console.barred_for(&counted("fresh", from), at(1)).is_some());
+        assert!(console.barred_for(&counted("fresh", None), at(1)).is_none());
     }
 
     #[test]
@@ -564,7 +594,7 @@ mod tests {
         }
         console.note_success(&ann);
         console.note_failure(&ann, at(1));
-        assert_eq!(console.barred_until(&ann, at(1)), None);
+        assert_eq!(console.barred_for(&ann, at(1)), None);
     }
 
     #[test]
