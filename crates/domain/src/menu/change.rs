@@ -37,7 +37,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// For whom the menu is; absent = everybody.
     pub matchrule: Option<MatchRule>,
-    /// The names on the way to it, such as `服务 › 退货`.
+    /// The names on the way to it, such as `服务 › 退货`; empty where the whole menu of
+    /// `matchrule` moves among those for some people.
     pub place: String,
     /// The button as it is; without those above it.
     pub before: Option<Button>,
@@ -54,6 +55,23 @@ pub fn changes(now: &Menu, wanted: &Menu) -> Vec<Change> {
     for menu in &wanted.conditional {
         let former = buttons_for(now, menu.matchrule);
         compare(Some(menu.matchrule), "", former, &menu.button, &mut found);
+    }
+    let stay = |menu: &Menu, other: &Menu| -> Vec<MatchRule> {
+        let rules = menu.conditional.iter().map(|one| one.matchrule);
+        rules
+            .filter(|rule| other.conditional.iter().any(|one| one.matchrule == *rule))
+            .collect()
+    };
+    // Which of two menus that fit a person is shown depends on their order.
+    let (before, after) = (stay(now, wanted), stay(wanted, now));
+    for rule in after.iter().zip(&before).filter(|(a, b)| a != b) {
+        found.push(Change {
+            kind: ChangeKind::Moved,
+            matchrule: Some(*rule.0),
+            place: String::new(),
+            before: None,
+            after: None,
+        });
     }
     for menu in &now.conditional {
         let stays = wanted
@@ -205,6 +223,12 @@ mod tests {
             })
             .collect();
         assert_eq!(found, [("changed", 2), ("added", 3), ("removed", 1)]);
+        let swapped =
+            menu(json!({"button": [click("a", "A")], "conditional": [some(2, "Y"), some(1, "X")]}));
+        assert_eq!(
+            seen(&now, &swapped),
+            [("moved", String::new()), ("moved", String::new())]
+        );
     }
 
     fn some_menu() -> impl Strategy<Value = Menu> {

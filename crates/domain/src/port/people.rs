@@ -4,9 +4,7 @@ use jiff::Timestamp;
 
 use super::{Page, StoreError};
 use crate::broadcast::RecipientId;
-use crate::contact::{
-    Contact, Described, Follow, FollowerSync, Sighting, SyncStep, User, UserId,
-};
+use crate::contact::{Contact, Described, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
 use crate::ids::AccountId;
 
 /// What to search contacts for. Empty = everybody at the account.
