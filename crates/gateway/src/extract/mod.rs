@@ -8,6 +8,7 @@ mod outsider;
 mod page;
 mod query;
 mod stopping;
+mod upload;
 
 pub(crate) use body::{Json, Typed, decode};
 pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
@@ -16,6 +17,7 @@ pub(crate) use outsider::Outsider;
 pub(crate) use page::PageOf;
 pub(crate) use query::{Query, invalid};
 pub(crate) use stopping::Stopping;
+pub(crate) use upload::Upload;
 
 use std::sync::Arc;
 
