@@ -11,6 +11,7 @@
 //!   have limits.
 
 mod accounts;
+mod ask;
 mod calls;
 pub mod chance;
 mod check;
@@ -18,22 +19,28 @@ mod console;
 mod credentials;
 mod dispatch;
 mod follow;
+mod followers;
 mod inbox;
 mod intake;
 mod keys;
+mod media;
+mod menu;
 mod metrics;
 mod people;
+mod qrcode;
 mod reach;
 mod receipts;
 mod registry;
 mod retention;
 mod rules;
 mod service;
+mod tags;
 mod templates;
 pub mod trace;
 mod waiters;
 mod web;
 
+pub use ask::ManageError;
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use console::{ConsoleRefusal, SignedIn};
@@ -42,12 +49,16 @@ pub use dispatch::DispatchSettings;
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use media::NewMedia;
+pub use menu::{AppliedMenu, LiveMenu, MenuChange, MenuSource, menu_of};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
+pub use qrcode::{LONGEST_QRCODE, NewQrCode};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
+pub use tags::ForMany;
 pub use templates::{SyncReport, WechatFailure};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
@@ -69,6 +80,7 @@ use console::Console;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
+use followers::SyncDesk;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
@@ -112,6 +124,7 @@ pub struct Inner {
     metrics: Arc<Metrics>,
     tracer: Tracer,
     seen: Seen,
+    follower_syncs: SyncDesk,
     retention: RetentionSettings,
     stopping: AtomicBool,
     rule_book: RuleBook,
@@ -184,6 +197,7 @@ impl Engine {
             tracer: Tracer::new(settings.trace, &wechat),
             metrics,
             seen,
+            follower_syncs: SyncDesk::default(),
             retention: settings.retention,
             stopping: AtomicBool::new(false),
             rule_book: RuleBook::default(),

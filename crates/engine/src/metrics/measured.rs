@@ -13,7 +13,7 @@ use hongyan_domain::callback::{
     Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
 };
 use hongyan_domain::console::{Operator, Session};
-use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
 use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
 use hongyan_domain::history::Count;
@@ -290,6 +290,7 @@ measured! {
             step: &SyncStep,
             to: &FollowerSync
         ) -> bool;
+        fn describe(account: AccountId, people: &[Described]) -> ();
         fn undescribed(account: AccountId, after: Option<&OpenId>, limit: usize) -> Vec<OpenId>;
         fn count_contacts(account: AccountId) -> (u64, u64);
     }
