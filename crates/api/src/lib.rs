@@ -15,6 +15,7 @@ mod console;
 mod contact;
 mod errcode;
 mod grant;
+mod history;
 mod key;
 mod message;
 mod page;
@@ -42,6 +43,7 @@ pub use console::{
 pub use contact::{Contact, ContactCard, ContactFilter, Follow, Window, WindowCause};
 pub use errcode::{Diagnosis, Errcode};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};
+pub use history::{Happened, Happenings, History, HistoryQuery, HistoryStep};
 pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,

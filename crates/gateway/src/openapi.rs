@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, callbacks, console, contacts, errcodes, grants, keys, messages, reply_rules,
+    accounts, callbacks, console, contacts, errcodes, grants, keys, live, messages, reply_rules,
     templates, users, web,
 };
 
@@ -32,6 +32,7 @@ use crate::v1::{
         (name = "people", description = "Who they are, what they allowed, how to reach them"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
+        (name = "stats", description = "What happens, now and over time"),
         (name = "console", description = "Who uses the console, and their sessions"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
@@ -80,6 +81,8 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
+        .routes(routes!(live::history::history))
+        .routes(routes!(live::events::events))
         .routes(routes!(console::session::state))
         .routes(routes!(console::session::set_up))
         .routes(routes!(

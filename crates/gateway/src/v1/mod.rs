@@ -8,6 +8,7 @@ pub(crate) mod contacts;
 pub(crate) mod errcodes;
 pub(crate) mod grants;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod messages;
 pub(crate) mod reply_rules;
 pub(crate) mod templates;
