@@ -41,8 +41,8 @@ pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
     MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, Priority, Receipt, Recipient, SlotValue, Status, StyledValue, Validation, Waiting,
-    WaitingFor, Withheld, WithheldReason,
+    PreviewLine, PreviewTarget, Priority, Receipt, Recipient, RetiredKind, SlotValue, Status,
+    StyledValue, Validation, Waiting, WaitingFor, Withheld, WithheldReason,
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
