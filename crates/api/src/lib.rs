@@ -13,13 +13,18 @@ mod callback;
 mod client;
 mod contact;
 mod errcode;
+mod follower;
 mod grant;
 mod key;
+mod media;
+mod menu;
 mod message;
 mod page;
 mod problem;
+mod qrcode;
 pub mod rule;
 mod secret;
+mod tag;
 mod template;
 mod user;
 mod web;
@@ -34,10 +39,18 @@ pub use callback::{
     Replayed,
 };
 pub use client::{ApiError, Client, SendOptions, Sent};
-pub use contact::{Contact, ContactCard, ContactFilter, Follow, Window, WindowCause};
+pub use contact::{
+    Contact, ContactCard, ContactDetails, ContactFilter, Follow, Window, WindowCause,
+};
 pub use errcode::{Diagnosis, Errcode};
+pub use follower::{ChangeContact, FollowerSync, SyncPhase};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};
 pub use key::{CreatedKey, Key, NewKey, Scope};
+pub use media::{Media, MediaForm, MediaKind, MediaQuery, ShowTyping};
+pub use menu::{
+    AppliedMenu, ConditionalMenu, LiveMenu, MatchMenu, MatchRule, MatchedMenu, Menu, MenuButton,
+    MenuChange, MenuChangeKind, MenuNote, MenuPlan, MenuSource, MenuVersion, RollBackMenu,
+};
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
     MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
@@ -46,7 +59,9 @@ pub use message::{
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
+pub use qrcode::{NewQrCode, QrCode};
 pub use secret::Secret;
+pub use tag::{NewTag, People, PeopleChanged, Tag};
 pub use template::{Field, Subscription, SyncReport, Template};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};

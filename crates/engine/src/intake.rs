@@ -311,6 +311,9 @@ impl Engine {
             self.examine(&account, &mut content, draft.overflow).await?;
         let now = self.clock.now();
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
+        if matches!(content, Content::CustomerService(_)) {
+            violations.extend(Box::pin(self.check_files(&account, &content)).await?);
+        }
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,

@@ -11,28 +11,35 @@
 //!   have limits.
 
 mod accounts;
+mod ask;
 mod calls;
 pub mod chance;
 mod check;
 mod credentials;
 mod dispatch;
 mod follow;
+mod followers;
 mod inbox;
 mod intake;
 mod keys;
+mod media;
+mod menu;
 mod metrics;
 mod people;
+mod qrcode;
 mod reach;
 mod receipts;
 mod registry;
 mod retention;
 mod rules;
 mod service;
+mod tags;
 mod templates;
 pub mod trace;
 mod waiters;
 mod web;
 
+pub use ask::ManageError;
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
@@ -40,12 +47,16 @@ pub use dispatch::DispatchSettings;
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use media::NewMedia;
+pub use menu::{AppliedMenu, LiveMenu, MenuChange, MenuSource, menu_of};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
+pub use qrcode::{LONGEST_QRCODE, NewQrCode};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
+pub use tags::ForMany;
 pub use templates::{SyncReport, WechatFailure};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
@@ -66,6 +77,7 @@ use chance::Chance;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
+use followers::SyncDesk;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
@@ -109,6 +121,7 @@ pub struct Inner {
     metrics: Arc<Metrics>,
     tracer: Tracer,
     seen: Seen,
+    follower_syncs: SyncDesk,
     retention: RetentionSettings,
     stopping: AtomicBool,
     rule_book: RuleBook,
@@ -180,6 +193,7 @@ impl Engine {
             tracer: Tracer::new(settings.trace, &wechat),
             metrics,
             seen,
+            follower_syncs: SyncDesk::default(),
             retention: settings.retention,
             stopping: AtomicBool::new(false),
             rule_book: RuleBook::default(),

@@ -39,7 +39,7 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
     /// sweeping, removing what is old, looking how full the queue is, joining early
-    /// receipts, forwarding callbacks.
+    /// receipts, forwarding callbacks, listing followers.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
@@ -51,7 +51,8 @@ impl Engine {
             tokio::spawn(until(stop.clone(), self.clone().forget_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().sample_queue_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().join_receipts_for_ever())),
-            tokio::spawn(until(stop, self.clone().forward_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().forward_for_ever())),
+            tokio::spawn(until(stop, self.clone().sync_followers_for_ever())),
         ];
         Running {
             stop_dispatch,
@@ -61,14 +62,15 @@ impl Engine {
         }
     }
 
-    /// Looks after the tokens, at what others changed and at early receipts once,
-    /// as the background does all the time: for tests.
+    /// Looks after the tokens, at what others changed, at early receipts and at
+    /// syncs of followers once, as the background does all the time: for tests.
     pub async fn maintain(&self) {
         if let Err(error) = self.follow().await {
             tracing::warn!(%error, "what others changed could not be looked at");
         }
         self.maintain_credentials().await;
         self.join_receipts().await;
+        self.move_syncs().await;
     }
 
     /// Renews tokens every now and then, and at once where one is missed. Ends

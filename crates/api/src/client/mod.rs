@@ -1,4 +1,5 @@
 mod callbacks;
+mod manage;
 mod people;
 
 use std::fmt;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Page, StoreError};
 use crate::broadcast::RecipientId;
-use crate::contact::{Contact, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
+use crate::contact::{Contact, Described, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
 use crate::ids::AccountId;
 
 /// What to search contacts for. Empty = everybody at the account.
@@ -119,7 +119,9 @@ pub trait PeopleStore: Send + Sync {
 
     /// Takes one step of a follower sync: what it brought and how far it then is, in
     /// one step, if it still was at `from` (`None` = there was none, or an older run that
-    /// is over). Whether it was; otherwise nothing is done. `Missing`.
+    /// is over). Whether it was; otherwise nothing is done. At
+    /// [`SyncStep::ListEnded`] the store puts the number of those it found gone into
+    /// what it keeps, whatever `to.gone` says. `Missing`.
     async fn step_follower_sync(
         &self,
         account: AccountId,
@@ -127,6 +129,11 @@ pub trait PeopleStore: Send + Sync {
         step: &SyncStep,
         to: &FollowerSync,
     ) -> Result<bool, StoreError>;
+
+    /// Takes in what WeChat tells of people outside of a sync, as
+    /// [`SyncStep::Described`] does in one. Those never heard of are left out.
+    /// `Missing`.
+    async fn describe(&self, account: AccountId, people: &[Described]) -> Result<(), StoreError>;
 
     /// Followers of an account without details, by openid: at most `limit` after
     /// `after`.

@@ -12,7 +12,7 @@ use hongyan_domain::broadcast::{
 use hongyan_domain::callback::{
     Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
 };
-use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
 use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
 use hongyan_domain::key::ApiKey;
@@ -267,6 +267,7 @@ measured! {
             step: &SyncStep,
             to: &FollowerSync
         ) -> bool;
+        fn describe(account: AccountId, people: &[Described]) -> ();
         fn undescribed(account: AccountId, after: Option<&OpenId>, limit: usize) -> Vec<OpenId>;
         fn count_contacts(account: AccountId) -> (u64, u64);
     }
