@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use crate::Engine;
 use crate::metrics::Tally;
 use crate::people::LoginFailure;
-use crate::templates::WechatFailure;
+use crate::templates::{WechatFailure, uses_of};
 use crate::trace::Span;
 
 /// How far ahead a message may be scheduled.
@@ -439,6 +439,7 @@ impl Engine {
             }
         }
         let tally = Tally::of(&messages);
+        let uses = uses_of(&messages);
         let batch = NewBatch {
             messages,
             idempotency,
@@ -447,6 +448,7 @@ impl Engine {
         drop(span);
         if accepted == Accepted::Stored {
             tally.note(&self.metrics);
+            self.catalogue.uses.add(uses);
             let now = self.clock.now();
             for (account, at) in due {
                 self.dispatcher.wake_account_at(account, at, now);
