@@ -11,6 +11,7 @@
 mod account;
 mod callback;
 mod client;
+mod console;
 mod contact;
 mod errcode;
 mod follower;
@@ -39,6 +40,10 @@ pub use callback::{
     Replayed,
 };
 pub use client::{ApiError, Client, SendOptions, Sent};
+pub use console::{
+    ChangeOperator, ChangePassword, ConsoleSession, ConsoleState, NewOperator, Operator, Role,
+    SetUp, SignIn,
+};
 pub use contact::{
     Contact, ContactCard, ContactDetails, ContactFilter, Follow, Window, WindowCause,
 };
