@@ -203,9 +203,8 @@ impl Client {
         account: &str,
         file: Vec<u8>,
         query: &MediaQuery,
-        idempotency_key: Option<&str>,
     ) -> Result<Media, ApiError> {
-        let request = self.post(&account_path(account, "/media"), idempotency_key);
+        let request = self.post(&account_path(account, "/media"), None);
         call(
             request
                 .query(query)

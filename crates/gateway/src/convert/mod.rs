@@ -7,6 +7,8 @@ mod content;
 pub(crate) mod draft;
 pub(crate) mod key;
 pub(crate) mod limits;
+pub(crate) mod manage;
+pub(crate) mod menu;
 pub(crate) mod message;
 mod options;
 pub(crate) mod person;

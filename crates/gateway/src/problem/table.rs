@@ -46,6 +46,9 @@ problems! {
     InvalidToml: "invalid_toml", 400, "The body is not TOML",
         "The body is not UTF-8, not TOML, or of another shape than wanted. `detail` names the line.",
         "请求体不是 UTF-8、不是 TOML，或结构不符。`detail` 指出行号。";
+    InvalidForm: "invalid_form", 400, "The form cannot be read",
+        "The body is not `multipart/form-data` as its type says, or breaks off. A file can also be the whole body.",
+        "请求体不符合 `multipart/form-data` 格式或不完整。也可以直接以文件内容作为请求体。";
     InvalidQuery: "invalid_query", 400, "A query parameter is wrong",
         "A query parameter is unknown or has an impossible value. `violations` names each one.",
         "查询参数未知或取值不合法。`violations` 逐一列出。";

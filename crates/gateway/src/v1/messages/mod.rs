@@ -7,6 +7,7 @@ mod intake;
 pub(crate) mod retry;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod typing;
 pub(crate) mod validate;
 
 use std::sync::Arc;
