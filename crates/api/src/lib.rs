@@ -67,6 +67,10 @@ pub use problem::{Problem, Violation};
 pub use qrcode::{NewQrCode, QrCode};
 pub use secret::Secret;
 pub use tag::{NewTag, People, PeopleChanged, Tag};
-pub use template::{Field, Subscription, SyncReport, Template};
+pub use template::{
+    AddedTemplate, ChangeKind, Field, FieldNames, LibraryKeyword, LibraryQuery, LibraryTitle,
+    LibraryTitles, NewTemplate, Subscription, SyncReport, Template, TemplateCategory,
+    TemplateChange, TemplateForm, TemplateSender, TemplateWarning,
+};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};
