@@ -61,14 +61,18 @@ pub use menu::{
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
     MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, Priority, Receipt, Recipient, SlotValue, Status, StyledValue, Validation, Waiting,
-    WaitingFor, Withheld, WithheldReason,
+    PreviewLine, PreviewTarget, Priority, Receipt, Recipient, RetiredKind, SlotValue, Status,
+    StyledValue, Validation, Waiting, WaitingFor, Withheld, WithheldReason,
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
 pub use qrcode::{NewQrCode, QrCode};
 pub use secret::Secret;
 pub use tag::{NewTag, People, PeopleChanged, Tag};
-pub use template::{Field, Subscription, SyncReport, Template};
+pub use template::{
+    AddedTemplate, ChangeKind, Field, FieldNames, LibraryKeyword, LibraryQuery, LibraryTitle,
+    LibraryTitles, NewTemplate, Subscription, SyncReport, Template, TemplateCategory,
+    TemplateChange, TemplateForm, TemplateSender, TemplateWarning,
+};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};

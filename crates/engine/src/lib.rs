@@ -61,7 +61,7 @@ pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
 pub use tags::ForMany;
-pub use templates::{SyncReport, WechatFailure};
+pub use templates::{LibraryFinding, NewTemplate, SyncReport, TemplateSettings, WechatFailure};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
@@ -104,6 +104,8 @@ pub struct EngineSettings {
     pub credentials: CredentialSettings,
     /// What is kept, and for how long.
     pub retention: RetentionSettings,
+    /// Keeping templates in step.
+    pub templates: TemplateSettings,
     /// Traces.
     pub trace: TraceSettings,
 }
@@ -121,6 +123,7 @@ pub struct Inner {
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
+    template_settings: TemplateSettings,
     dispatcher: Dispatcher,
     waiters: Waiters,
     key_cache: KeyCache,
@@ -195,6 +198,7 @@ impl Engine {
                 Arc::clone(&metrics),
             ),
             catalogue: Catalogue::default(),
+            template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),

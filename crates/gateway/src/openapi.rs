@@ -61,7 +61,17 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         ))
         .routes(routes!(accounts::check::check))
         .routes(routes!(accounts::access_token::access_token))
-        .routes(routes!(templates::list::list))
+        .routes(routes!(templates::list::list, templates::add::add))
+        .routes(routes!(templates::changes::changes))
+        .routes(routes!(templates::categories::categories))
+        .routes(routes!(templates::library::library))
+        .routes(routes!(templates::keywords::keywords))
+        .routes(routes!(templates::show::show, templates::remove::remove))
+        .routes(routes!(
+            templates::field_names::show,
+            templates::field_names::set,
+            templates::field_names::remove
+        ))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(

@@ -281,7 +281,7 @@ measured! {
         fn users(page: &Page<UserId>) -> Vec<User>;
         fn user_of(account: AccountId, openid: &OpenId) -> Option<UserId>;
         fn remove_user(id: &UserId) -> ();
-        fn accounts_of(openid: &OpenId) -> Vec<AccountId>;
+        fn accounts_of(openids: &[OpenId]) -> Vec<Vec<AccountId>>;
         fn openids_of(account: AccountId, who: &[RecipientId]) -> Vec<Option<OpenId>>;
         fn follower_sync(account: AccountId) -> Option<FollowerSync>;
         fn step_follower_sync(
