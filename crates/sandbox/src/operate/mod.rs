@@ -7,7 +7,10 @@ mod callbacks;
 mod consents;
 mod deliveries;
 mod inbox;
+mod media;
 mod people;
+mod pushes;
+mod taps;
 
 use std::collections::BTreeMap;
 use std::io;
