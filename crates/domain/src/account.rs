@@ -1,6 +1,7 @@
 //! Accounts: one official account, mini program or test account we hold the
 //! keys of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AccountId;
 use crate::message::Kind;
+use crate::timing::{FrequencyCap, QuietHours};
 
 /// What an account is at WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -157,7 +159,7 @@ pub struct Backend {
 
 /// What an account's owner decides about callbacks, people and pages. Nothing of it
 /// is secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AccountOptions {
     /// Who gets the raw callbacks.
@@ -173,7 +175,42 @@ pub struct AccountOptions {
     pub redirects: Vec<String>,
     /// Whether template messages go out to people who stopped following, too.
     pub send_to_unfollowed: bool,
+    /// When nobody is to be disturbed.
+    pub quiet_hours: Option<QuietHours>,
+    /// How often one person may be told something.
+    pub frequency_caps: Vec<FrequencyCap>,
+    /// The same words to the same person are sent once in so many seconds; absent =
+    /// as often as they are asked for. At most [`crate::timing::LONGEST_SPAN`].
+    pub deduplicate_seconds: Option<u32>,
+    /// Per template: the caller's names for its keys, so that a keyword WeChat
+    /// renames is changed here and not in every caller. Template id to (own name to
+    /// WeChat's key).
+    pub field_names: BTreeMap<String, BTreeMap<String, String>>,
+    /// The part of a day's allowance, in percent, that only messages of high priority
+    /// may use up; 0 to 90.
+    pub reserve_for_high_percent: u8,
 }
+
+impl Default for AccountOptions {
+    fn default() -> Self {
+        Self {
+            backends: Vec::new(),
+            reply_url: None,
+            js_origins: Vec::new(),
+            redirects: Vec::new(),
+            send_to_unfollowed: false,
+            quiet_hours: None,
+            frequency_caps: Vec::new(),
+            deduplicate_seconds: None,
+            field_names: BTreeMap::new(),
+            reserve_for_high_percent: DEFAULT_RESERVE_FOR_HIGH_PERCENT,
+        }
+    }
+}
+
+/// See [`AccountOptions::reserve_for_high_percent`]: where nothing is said, a
+/// broadcast leaves a twentieth of the day for what is urgent.
+pub const DEFAULT_RESERVE_FOR_HIGH_PERCENT: u8 = 5;
 
 /// Sends of one account that may be under way at once when nothing else is
 /// said. With WeChat answering in about 50 ms this allows some 5,000 a second.
@@ -231,6 +268,31 @@ pub struct AccountState {
     pub parked: Option<Parked>,
     /// Why no credential can be had; absent = healthy.
     pub illness: Option<Illness>,
+    /// Why WeChat lets the account send nothing; absent = it does.
+    pub breaker: Option<Breaker>,
+}
+
+/// WeChat refuses whatever the account sends, for a reason of the account's and not
+/// of a message's (48001, 50002, 40164 and kin). Its messages wait; one at a time is
+/// tried, to see whether the reason is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Since when.
+    pub since: Timestamp,
+    /// WeChat's code.
+    pub errcode: i64,
+    /// WeChat's words.
+    pub errmsg: String,
+    /// WeChat's request id.
+    #[serde(default)]
+    pub rid: Option<String>,
+    /// The address WeChat saw us come from, where it refuses that address (40164).
+    #[serde(default)]
+    pub seen_ip: Option<String>,
+    /// How often one was tried since.
+    pub tries: u32,
+    /// When the next one is tried.
+    pub next_try_at: Timestamp,
 }
 
 /// An account whose daily allowance at WeChat is used up.

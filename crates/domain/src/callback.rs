@@ -79,6 +79,13 @@ pub enum Effect {
     Answered(Consent),
     /// WeChat's last word on a message.
     Receipt(NewReceipt),
+    /// Somebody scanned a code of the account's.
+    Scanned {
+        /// The code's scene.
+        scene: String,
+        /// Whether they began to follow by it.
+        followed: bool,
+    },
     /// The person closed their WeChat account, or wants to be forgotten: contact,
     /// consents, windows and bindings go.
     Forgotten {

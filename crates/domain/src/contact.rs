@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use hongyan_wechat::{OpenId, UnionId};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::AccountId;
 
@@ -75,6 +75,99 @@ pub struct Contact {
     pub seen_at: Timestamp,
     /// When we first heard of them.
     pub created_at: Timestamp,
+    /// What WeChat tells of followers, where it was asked.
+    pub details: Option<ContactDetails>,
+}
+
+/// What WeChat tells of a follower (获取用户基本信息); names and pictures are no longer
+/// among it. Storage keeps it as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContactDetails {
+    /// The account's own note about them (备注), at most 30 characters.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub remark: String,
+    /// WeChat's numbers of their tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<i64>,
+    /// How they began to follow, such as `ADD_SCENE_QR_CODE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscribe_scene: Option<String>,
+    /// The scene of the code they came by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qr_scene: Option<String>,
+    /// The language of their WeChat, such as `zh_CN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// What asking WeChat about somebody brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Who.
+    pub openid: OpenId,
+    /// Whether they follow; of those who do not, nothing else is told.
+    pub follow: Follow,
+    /// Since when they follow.
+    pub followed_at: Option<Timestamp>,
+    /// Over linked accounts.
+    pub unionid: Option<UnionId>,
+    /// The rest; absent for those who do not follow.
+    pub details: Option<ContactDetails>,
+}
+
+/// How far a sync of an account's followers has come. It survives a restart: who
+/// finds one unfinished goes on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowerSync {
+    /// Which sync of the account it is, from 1 on.
+    pub run: i64,
+    /// What it is at.
+    pub phase: SyncPhase,
+    /// The last openid that is done in this phase; absent at its beginning.
+    pub cursor: Option<OpenId>,
+    /// How many followers WeChat counts.
+    pub total: u64,
+    /// How many of them were listed.
+    pub listed: u64,
+    /// How many were found not to follow any more.
+    pub gone: u64,
+    /// Of how many the details were had.
+    pub detailed: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was over.
+    pub finished_at: Option<Timestamp>,
+    /// Why it rests or ended early, for people.
+    pub problem: Option<String>,
+}
+
+/// What a [`FollowerSync`] is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncPhase {
+    /// The openids are being listed.
+    Listing,
+    /// Details of those who have none are being asked for.
+    Describing,
+    /// It is over.
+    Over,
+}
+
+/// What one step of a [`FollowerSync`] brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyncStep {
+    /// It begins; nothing else yet.
+    Begin,
+    /// These follow.
+    Listed(Vec<OpenId>),
+    /// All are listed: contacts that were said to follow before this sync began and
+    /// were not in the list do not follow any more.
+    ListEnded,
+    /// What WeChat tells of these.
+    Described(Vec<Described>),
+    /// It rests, goes on or ends; nothing else.
+    Noted,
 }
 
 /// What an event or a login tells about a person. What is absent says nothing.
@@ -108,8 +201,8 @@ impl Sighting {
 
 /// A person as the caller's own system names them: 1 to 128 characters, none of
 /// them a control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
 
 /// A text was no [`UserId`].
@@ -135,6 +228,20 @@ impl FromStr for UserId {
         } else {
             Err(UserIdError)
         }
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = UserIdError;
+
+    fn try_from(text: String) -> Result<Self, UserIdError> {
+        text.parse()
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0
     }
 }
 

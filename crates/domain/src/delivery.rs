@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use hongyan_wechat::ErrCode;
-use hongyan_wechat::MsgId;
+use hongyan_wechat::{ErrCode, MsgId, OpenId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::grant::Withheld;
-use crate::ids::MessageId;
-use crate::message::{Message, State, Status};
+use crate::ids::{AccountId, MessageId};
+use crate::message::{Content, Handling, Message, State, Status};
 use crate::port::LedgerEntry;
 
 /// WeChat's refusal of a call.
@@ -243,6 +242,23 @@ pub enum Decision {
         /// When the allowance starts again.
         until: Timestamp,
     },
+    /// The person cannot be reached this way: the message goes on another, due now,
+    /// as if it had just come: nothing is known to have gone out, and the count of
+    /// attempts against the limit begins again. All attempts are kept.
+    Reroute(Box<Reroute>),
+}
+
+/// The way a message goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reroute {
+    /// The account that sends from now on.
+    pub account: AccountId,
+    /// The person there.
+    pub to: OpenId,
+    /// What is said.
+    pub content: Content,
+    /// The message's handling from now on.
+    pub handling: Handling,
 }
 
 /// What is written down after an attempt.
@@ -265,6 +281,10 @@ pub struct Settlement {
     /// Whether WeChat will tell what became of the message: it is then waited
     /// for. Only looked at where the message is settled as accepted.
     pub awaits_receipt: bool,
+    /// Whether the message was counted against a frequency cap or the like
+    /// ([`crate::port::Ask::tallies`]). The count is taken back where it certainly
+    /// did not go out: settled as failed, expired or canceled, or sent on another way.
+    pub tallied: bool,
 }
 
 /// WeChat's later word on a delivery.

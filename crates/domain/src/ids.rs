@@ -60,6 +60,19 @@ macro_rules! timed_id {
             }
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
         impl FromStr for $name {
             type Err = IdError;
 
@@ -87,6 +100,17 @@ timed_id!(
 );
 
 timed_id!(
+    /// A broadcast: one thing told to many people.
+    BroadcastId,
+    "bc"
+);
+timed_id!(
+    /// A file kept to be shown in messages.
+    MediaId,
+    "med"
+);
+
+timed_id!(
     /// An API key, by which callers of our API are known.
     KeyId,
     "key"
@@ -99,7 +123,10 @@ timed_id!(
 );
 
 /// An account's number in storage. People and programs use its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct AccountId(pub i64);
 
 #[cfg(test)]

@@ -10,19 +10,27 @@
 //!   is done.
 
 pub mod account;
+pub mod broadcast;
 pub mod callback;
 pub mod clock;
+pub mod console;
 pub mod contact;
 pub mod delivery;
 pub mod grant;
+pub mod history;
 pub mod ids;
 pub mod key;
+pub mod media;
+pub mod menu;
 pub mod message;
 pub mod port;
+pub mod qrcode;
+pub mod quota;
 pub mod retry;
 pub mod rule;
 pub mod spelling;
 pub mod template;
+pub mod timing;
 pub mod trace;
 
-pub use ids::{AccountId, CallbackId, KeyId, MessageId, NodeId};
+pub use ids::{AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId};

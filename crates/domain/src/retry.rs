@@ -268,6 +268,8 @@ mod tests {
             created_at: start(),
             created_by: None,
             trace_context: None,
+            broadcast: None,
+            handling: None,
         }
     }
 

@@ -218,6 +218,8 @@ impl Engine {
             created_at: now,
             created_by: draft.created_by,
             trace_context: None,
+            broadcast: None,
+            handling: None,
         };
         Ok(Prepared {
             message,

@@ -164,7 +164,7 @@ impl Engine {
         });
         let templates = listed?;
         let former = self.store.templates(id).await?;
-        self.store.replace_templates(id, &templates).await?;
+        self.store.replace_templates(id, &templates, &[]).await?;
         shelf.fill(&templates);
         let report = compare(&former, &templates);
         tracing::info!(

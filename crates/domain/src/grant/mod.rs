@@ -173,9 +173,30 @@ pub enum Withheld {
     WindowClosed,
     /// The window is open, its messages are used up.
     WindowUsedUp,
+    /// The account's quiet hours, whose messages are dropped.
+    QuietHours,
+    /// The person had as many messages as the account allows in that time.
+    TooOften,
+    /// The same words went to the same person a short while ago.
+    SameContent,
 }
 
 impl Withheld {
+    /// Whether it means that this way does not lead to the person, so that another
+    /// may be tried. Quiet hours, caps and repeats hold on every way.
+    #[must_use]
+    pub fn is_unreachable(self) -> bool {
+        match self {
+            Self::NoConsentLeft
+            | Self::Refused
+            | Self::Banned
+            | Self::NotFollowing
+            | Self::WindowClosed
+            | Self::WindowUsedUp => true,
+            Self::QuietHours | Self::TooOften | Self::SameContent => false,
+        }
+    }
+
     /// The name in API and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -186,6 +207,9 @@ impl Withheld {
             Self::NotFollowing => "not_following",
             Self::WindowClosed => "window_closed",
             Self::WindowUsedUp => "window_used_up",
+            Self::QuietHours => "quiet_hours",
+            Self::TooOften => "too_often",
+            Self::SameContent => "same_content",
         }
     }
 
@@ -207,6 +231,15 @@ impl Withheld {
             Self::WindowUsedUp => {
                 "the messages of the open customer-service window are used up until the person writes again"
             }
+            Self::QuietHours => {
+                "it fell into the account's quiet hours, which drop messages (quiet_hours)"
+            }
+            Self::TooOften => {
+                "the person had as many of these messages as the account allows in that time (frequency_caps)"
+            }
+            Self::SameContent => {
+                "the same content went to the same person a short while ago (deduplicate_seconds)"
+            }
         }
     }
 
@@ -222,6 +255,9 @@ impl Withheld {
             Self::NotFollowing => "该用户没有关注此公众号",
             Self::WindowClosed => "客服消息窗口未开启：需要用户先发消息（48 小时内有效）",
             Self::WindowUsedUp => "当前客服消息窗口的条数已用完，需等用户再次发消息",
+            Self::QuietHours => "正处于账号设置的免打扰时段，该时段内的消息会被丢弃（quiet_hours）",
+            Self::TooOften => "该用户在此时间段内收到的消息已达账号设置的上限（frequency_caps）",
+            Self::SameContent => "同样的内容刚刚发给过同一用户（deduplicate_seconds）",
         }
     }
 }

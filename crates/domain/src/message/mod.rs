@@ -1,12 +1,14 @@
 //! A message: one request to tell one recipient one thing.
 
 mod content;
+mod handling;
 mod state;
 
 pub use content::{
     Content, CustomerServiceContent, Data, Language, MiniProgramLink, MiniProgramState,
     NotificationContent, OneTimeContent, SubscribeContent, TemplateContent, Value,
 };
+pub use handling::{Handling, LeftRoute, Route, WhyLeft};
 pub use state::{State, Status};
 
 use std::fmt;
@@ -15,7 +17,7 @@ use hongyan_wechat::OpenId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, KeyId, MessageId};
+use crate::ids::{AccountId, BroadcastId, KeyId, MessageId};
 use crate::trace::TraceContext;
 
 /// The kind of a message, in WeChat's words where it has one.
@@ -145,8 +147,10 @@ pub enum OnUnknown {
     Resend,
 }
 
-/// A message as it was accepted. It never changes afterwards; what happened to
-/// it is in [`crate::delivery`].
+/// A message as it was accepted. What happened to it is in [`crate::delivery`];
+/// of itself only the way it goes changes, where it was given more than one
+/// ([`Handling::fallback`]): account, recipient and content are those of the way it
+/// is on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Its id with us, and WeChat's `client_msg_id`.
@@ -176,14 +180,21 @@ pub struct Message {
     /// The span under which it was accepted, where that was recorded: its sending
     /// continues the trace, whichever node sends it and when.
     pub trace_context: Option<TraceContext>,
+    /// The broadcast it is part of.
+    pub broadcast: Option<BroadcastId>,
+    /// What was asked of its handling beyond the usual; absent for most.
+    pub handling: Option<Box<Handling>>,
 }
 
 impl Message {
     /// When the message may first be sent.
     #[must_use]
     pub fn first_due_at(&self) -> Timestamp {
-        self.send_at
-            .map_or(self.created_at, |at| at.max(self.created_at))
+        let deferred_until = self.handling.as_ref().and_then(|h| h.deferred_until);
+        [self.send_at, deferred_until]
+            .into_iter()
+            .flatten()
+            .fold(self.created_at, Timestamp::max)
     }
 
     /// Its kind.

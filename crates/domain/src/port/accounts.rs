@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::{Idempotency, StoreError};
-use crate::account::{Account, AccountSettings, Illness, Parked};
+use crate::account::{Account, AccountSettings, Breaker, Illness, Parked};
 use crate::ids::AccountId;
 
 /// The accounts. There are few; all are held in memory by the engine.
@@ -36,6 +36,10 @@ pub trait AccountStore: Send + Sync {
 
     /// Notes why an account gets no credential, or that it does. `Missing`.
     async fn set_illness(&self, id: AccountId, illness: Option<&Illness>)
+    -> Result<(), StoreError>;
+
+    /// Notes why WeChat lets an account send nothing, or that it does. `Missing`.
+    async fn set_breaker(&self, id: AccountId, breaker: Option<&Breaker>)
     -> Result<(), StoreError>;
 
     /// What changed lately, cheaply: by account, in order of their numbers. A

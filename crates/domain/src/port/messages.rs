@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::StoreError;
 use crate::delivery::Delivery;
-use crate::ids::{AccountId, KeyId, MessageId};
+use crate::ids::{AccountId, BroadcastId, KeyId, MessageId};
 use crate::message::{Kind, Message, State, Status};
 
 /// How long the answer to a request with an `Idempotency-Key` is repeated.
@@ -78,6 +78,8 @@ pub struct MessageFilter {
     pub created_after: Option<Timestamp>,
     /// Made before this time.
     pub created_before: Option<Timestamp>,
+    /// Only messages of this broadcast.
+    pub broadcast: Option<BroadcastId>,
 }
 
 /// Which part of a list.

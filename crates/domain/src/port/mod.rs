@@ -15,28 +15,40 @@ use async_trait::async_trait;
 use crate::ids::AccountId;
 
 mod accounts;
+mod broadcasts;
+mod console;
 mod credentials;
+mod history;
 mod inbox;
 mod keys;
 mod ledger;
+mod media;
+mod menus;
 mod messages;
 mod people;
 mod queue;
+mod quotas;
 mod rules;
 mod templates;
 mod web;
 
 pub use accounts::{AccountStore, Revision};
+pub use broadcasts::{BroadcastStore, Expanded, Expansion, Intake};
+pub use console::ConsoleStore;
 pub use credentials::{CredentialLease, CredentialStore, RefreshCount, StoredCredential};
+pub use history::HistoryStore;
 pub use inbox::{EARLY_RECEIPT_LIFE, InboxStore};
 pub use keys::KeyStore;
-pub use ledger::{Ask, LedgerEntry, LedgerStore, Need};
+pub use ledger::{Ask, LedgerEntry, LedgerStore, Need, Tally};
+pub use media::MediaStore;
+pub use menus::MenuStore;
 pub use messages::{
     Accepted, Cancellation, IDEMPOTENCY_LIFE, Idempotency, MessageFilter, MessageStore, NewBatch,
     Page, Requeue, StoredResponse,
 };
 pub use people::{Binding, ContactFilter, PeopleStore};
 pub use queue::{Batch, QueueDepth, QueueStore, Settled};
+pub use quotas::QuotaStore;
 pub use rules::RuleStore;
 pub use templates::TemplateStore;
 pub use web::{EarlierLogin, TicketHolder, Walk, WebStore};
@@ -45,13 +57,17 @@ pub use web::{EarlierLogin, TicketHolder, Walk, WebStore};
 #[async_trait]
 pub trait Store:
     AccountStore
+    + BroadcastStore
     + CredentialStore
     + InboxStore
     + KeyStore
     + LedgerStore
+    + MediaStore
+    + MenuStore
     + MessageStore
     + PeopleStore
     + QueueStore
+    + QuotaStore
     + RuleStore
     + TemplateStore
     + WebStore

@@ -3,7 +3,8 @@ use hongyan_wechat::{OpenId, SessionKey, UnionId};
 use jiff::Timestamp;
 
 use super::{Page, StoreError};
-use crate::contact::{Contact, Follow, Sighting, User, UserId};
+use crate::broadcast::RecipientId;
+use crate::contact::{Contact, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
 use crate::ids::AccountId;
 
 /// What to search contacts for. Empty = everybody at the account.
@@ -99,4 +100,43 @@ pub trait PeopleStore: Send + Sync {
 
     /// Removes a user's bindings. `Missing`.
     async fn remove_user(&self, id: &UserId) -> Result<(), StoreError>;
+
+    /// The accounts at which this openid is known. An openid belongs to one account
+    /// only, so another than the expected one tells of a mistake.
+    async fn accounts_of(&self, openid: &OpenId) -> Result<Vec<AccountId>, StoreError>;
+
+    /// The openids of users and unionids at one account, in the order asked for; for a
+    /// user by the openid bound there, or by the unionid bound.
+    async fn openids_of(
+        &self,
+        account: AccountId,
+        who: &[RecipientId],
+    ) -> Result<Vec<Option<OpenId>>, StoreError>;
+
+    /// How far an account's newest follower sync has come.
+    async fn follower_sync(&self, account: AccountId) -> Result<Option<FollowerSync>, StoreError>;
+
+    /// Takes one step of a follower sync: what it brought and how far it then is, in
+    /// one step, if it still was at `from` (`None` = there was none, or an older run that
+    /// is over). Whether it was; otherwise nothing is done. `Missing`.
+    async fn step_follower_sync(
+        &self,
+        account: AccountId,
+        from: Option<&FollowerSync>,
+        step: &SyncStep,
+        to: &FollowerSync,
+    ) -> Result<bool, StoreError>;
+
+    /// Followers of an account without details, by openid: at most `limit` after
+    /// `after`.
+    async fn undescribed(
+        &self,
+        account: AccountId,
+        after: Option<&OpenId>,
+        limit: usize,
+    ) -> Result<Vec<OpenId>, StoreError>;
+
+    /// How many contacts of an account follow, and how many there are; counted
+    /// exactly, so it costs more the more there are.
+    async fn count_contacts(&self, account: AccountId) -> Result<(u64, u64), StoreError>;
 }

@@ -49,7 +49,9 @@ pub struct QueueDepth {
 #[async_trait]
 pub trait QueueStore: Send + Sync {
     /// Hands out at most `limit` due messages of an account, by priority and
-    /// then by the time they became due, each with a new lease token.
+    /// then by the time they became due, each with a new lease token. Those less
+    /// urgent than `least` stay where they are, and do not count for
+    /// [`Batch::next_due_at`].
     ///
     /// Where several nodes share a store it holds the account to its
     /// `max_in_flight` and `rate_per_second` for all of them together: fewer
@@ -59,13 +61,26 @@ pub trait QueueStore: Send + Sync {
         account: AccountId,
         limit: usize,
         lease: Duration,
+        least: Priority,
     ) -> Result<Batch, StoreError>;
+
+    /// How many messages of an account, as urgent as `least` or more, are due now;
+    /// counted up to `at_most`. Cheap: who makes many messages asks it before each
+    /// thousand.
+    async fn backlog(
+        &self,
+        account: AccountId,
+        least: Priority,
+        at_most: usize,
+    ) -> Result<usize, StoreError>;
 
     /// Writes down what became of claimed messages. One answer for each
     /// settlement, in order. A settlement whose lease token is no longer the
     /// message's writes its attempts only. One that was written before (its
     /// caller did not learn of it, because the connection broke) is not written
-    /// again.
+    /// again. With [`crate::delivery::Decision::Reroute`] the message goes to another
+    /// account's queue, due now, with all its attempts; it is found under its new
+    /// account and recipient from then on.
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError>;
 
     /// Gives claimed messages back unsent, due at once: the holder says that it

@@ -13,6 +13,7 @@ use hongyan_wechat::TemplateId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::KeyId;
 use crate::message::Kind;
 
 /// How long a person's consent to a subscribe template lasts.
@@ -64,6 +65,53 @@ impl Template {
     pub fn field(&self, key: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.key == key)
     }
+}
+
+/// What became of a template between two looks at WeChat's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateChange {
+    /// The template.
+    pub template_id: TemplateId,
+    /// When it was seen.
+    pub at: Timestamp,
+    /// As it was; absent = it is new.
+    pub before: Option<TemplateForm>,
+    /// As it is; absent = it is gone.
+    pub after: Option<TemplateForm>,
+    /// Who used it lately: those whose messages it may break.
+    pub senders: Vec<TemplateUse>,
+}
+
+/// What of a template matters to those who fill it. Storage keeps it as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateForm {
+    /// Its title.
+    pub title: String,
+    /// The form.
+    pub content: String,
+    /// Its slots.
+    pub fields: Vec<Field>,
+}
+
+impl From<&Template> for TemplateForm {
+    fn from(template: &Template) -> Self {
+        Self {
+            title: template.title.clone(),
+            content: template.content.clone(),
+            fields: template.fields.clone(),
+        }
+    }
+}
+
+/// That somebody used a template. Storage keeps it as JSON within a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateUse {
+    /// The API key whose messages fill it; absent = without one.
+    pub key: Option<KeyId>,
+    /// Messages taken in, all in all.
+    pub messages: u64,
+    /// When the last one was taken in.
+    pub last_at: Timestamp,
 }
 
 /// The slots of a form: every `{{name.DATA}}` in order, once each, labelled with

@@ -53,6 +53,7 @@ impl Engine {
             history,
             at,
             awaits_receipt,
+            tallied: false,
         };
         if let Some(decision) = decision {
             return Some(settlement(attempts, None, decision, history, now));

@@ -182,13 +182,16 @@ impl Said {
 /// Why WeChat was not asked. Attempts keep the sentence alone, which is one of
 /// these.
 fn why_withheld(attempt: &Attempt) -> Option<api::Withheld> {
-    const ALL: [Withheld; 6] = [
+    const ALL: [Withheld; 9] = [
         Withheld::NoConsentLeft,
         Withheld::Refused,
         Withheld::Banned,
         Withheld::NotFollowing,
         Withheld::WindowClosed,
         Withheld::WindowUsedUp,
+        Withheld::QuietHours,
+        Withheld::TooOften,
+        Withheld::SameContent,
     ];
     if attempt.outcome != OutcomeKind::Withheld {
         return None;
@@ -209,6 +212,9 @@ pub(crate) fn withheld(reason: Withheld) -> api::Withheld {
             Withheld::NotFollowing => api::WithheldReason::NotFollowing,
             Withheld::WindowClosed => api::WithheldReason::WindowClosed,
             Withheld::WindowUsedUp => api::WithheldReason::WindowUsedUp,
+            Withheld::QuietHours => api::WithheldReason::QuietHours,
+            Withheld::TooOften => api::WithheldReason::TooOften,
+            Withheld::SameContent => api::WithheldReason::SameContent,
         },
         message: reason.sentence().to_owned(),
         message_zh: reason.sentence_zh().to_owned(),
