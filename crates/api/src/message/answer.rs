@@ -56,6 +56,12 @@ pub enum WithheldReason {
     WindowClosed,
     /// The window is open, its messages are used up.
     WindowUsedUp,
+    /// It fell into the account's quiet hours, which drop messages.
+    QuietHours,
+    /// The person had as many of these messages as the account allows.
+    TooOften,
+    /// The same content went to the same person a short while ago.
+    SameContent,
 }
 
 /// Why the person cannot be sent this, in a word and in sentences.

@@ -118,7 +118,8 @@ impl Engine {
                 asks.push(Ask {
                     message: item.message.id,
                     openid: item.message.to.clone(),
-                    need,
+                    need: Some(need),
+                    tallies: Vec::new(),
                 });
                 places.push(place);
             }

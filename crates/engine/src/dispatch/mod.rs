@@ -20,6 +20,7 @@ use hongyan_domain::account::Account;
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Claimed, Settlement};
 use hongyan_domain::grant::Hold;
+use hongyan_domain::message::Priority;
 use hongyan_domain::retry::RetryPolicy;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
@@ -188,7 +189,11 @@ impl Engine {
             lane.looked();
             round.looked = true;
             self.store.sending(account.id, lane.in_flight());
-            match self.store.claim(account.id, permits, settings.lease).await {
+            match self
+                .store
+                .claim(account.id, permits, settings.lease, Priority::Low)
+                .await
+            {
                 Ok(batch) => {
                     let more = batch.claimed.len() == permits;
                     round.more |= more;

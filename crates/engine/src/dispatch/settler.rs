@@ -87,7 +87,7 @@ impl Engine {
                 .iter()
                 .filter_map(|settlement| match settlement.decision {
                     Decision::Settle { .. } => Some(settlement.message),
-                    Decision::RetryAt { .. } | Decision::Park { .. } => None,
+                    Decision::RetryAt { .. } | Decision::Park { .. } | Decision::Reroute(_) => None,
                 }),
         );
         again

@@ -4,15 +4,15 @@ use hongyan_api as api;
 use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind};
 use hongyan_domain::grant::Withheld;
 use hongyan_domain::message::{
-    Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown, Priority,
-    Status, Value,
+    Card, Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown,
+    Opens, Priority, Status, Value,
 };
-use hongyan_domain::template::Line;
+use hongyan_domain::template::Violation;
 use hongyan_engine::WaitingReason;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::diagnosis;
+use super::{diagnosis, violation};
 
 /// A message just taken in.
 pub(crate) fn accepted(message: &Message) -> api::Accepted {
@@ -182,13 +182,16 @@ impl Said {
 /// Why WeChat was not asked. Attempts keep the sentence alone, which is one of
 /// these.
 fn why_withheld(attempt: &Attempt) -> Option<api::Withheld> {
-    const ALL: [Withheld; 6] = [
+    const ALL: [Withheld; 9] = [
         Withheld::NoConsentLeft,
         Withheld::Refused,
         Withheld::Banned,
         Withheld::NotFollowing,
         Withheld::WindowClosed,
         Withheld::WindowUsedUp,
+        Withheld::QuietHours,
+        Withheld::TooOften,
+        Withheld::SameContent,
     ];
     if attempt.outcome != OutcomeKind::Withheld {
         return None;
@@ -209,6 +212,9 @@ pub(crate) fn withheld(reason: Withheld) -> api::Withheld {
             Withheld::NotFollowing => api::WithheldReason::NotFollowing,
             Withheld::WindowClosed => api::WithheldReason::WindowClosed,
             Withheld::WindowUsedUp => api::WithheldReason::WindowUsedUp,
+            Withheld::QuietHours => api::WithheldReason::QuietHours,
+            Withheld::TooOften => api::WithheldReason::TooOften,
+            Withheld::SameContent => api::WithheldReason::SameContent,
         },
         message: reason.sentence().to_owned(),
         message_zh: reason.sentence_zh().to_owned(),
@@ -271,15 +277,32 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
     }
 }
 
-/// The lines of a card.
-pub(crate) fn preview(lines: Vec<Line>) -> Vec<api::PreviewLine> {
-    lines
-        .into_iter()
-        .map(|line| api::PreviewLine {
-            label: line.label,
-            value: line.value,
-        })
-        .collect()
+/// What a check found, with the card.
+pub(crate) fn validation(violations: Vec<Violation>, card: Card) -> api::Validation {
+    api::Validation {
+        valid: violations.is_empty(),
+        violations: violations.into_iter().map(violation).collect(),
+        title: card.title,
+        preview: card
+            .lines
+            .into_iter()
+            .map(|line| api::PreviewLine {
+                label: line.label,
+                value: line.value,
+            })
+            .collect(),
+        opens: card.opens.map(|opens| match opens {
+            Opens::Web(url) => api::PreviewTarget {
+                url: Some(url),
+                ..api::PreviewTarget::default()
+            },
+            Opens::MiniProgram { appid, page } => api::PreviewTarget {
+                url: None,
+                appid: appid.map(|appid| appid.to_string()),
+                page,
+            },
+        }),
+    }
 }
 
 /// A kind as the API names it.

@@ -24,6 +24,7 @@ pub(super) fn read(request: &api::NewAccount) -> AccountOptions {
         js_origins: request.js_origins.clone(),
         redirects: request.redirects.clone(),
         send_to_unfollowed: request.send_to_unfollowed.unwrap_or(false),
+        ..AccountOptions::default()
     }
 }
 
