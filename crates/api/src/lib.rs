@@ -16,6 +16,7 @@ mod contact;
 mod errcode;
 mod follower;
 mod grant;
+mod history;
 mod key;
 mod media;
 mod menu;
@@ -50,6 +51,7 @@ pub use contact::{
 pub use errcode::{Diagnosis, Errcode};
 pub use follower::{ChangeContact, FollowerSync, SyncPhase};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};
+pub use history::{Happened, Happenings, History, HistoryQuery, HistoryStep};
 pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use media::{Media, MediaForm, MediaKind, MediaQuery, ShowTyping};
 pub use menu::{

@@ -20,6 +20,7 @@ mod credentials;
 mod dispatch;
 mod follow;
 mod followers;
+mod history;
 mod inbox;
 mod intake;
 mod keys;
@@ -46,6 +47,7 @@ pub use check::{CheckReport, CheckStep, StepState};
 pub use console::{ConsoleRefusal, SignedIn};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
+pub use history::{Happened, Totals};
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
@@ -81,6 +83,7 @@ use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
 use followers::SyncDesk;
+use history::History;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
@@ -139,6 +142,7 @@ pub struct Inner {
     acquaintances: Arc<Semaphore>,
     questions: Semaphore,
     console: Console,
+    history_room: History,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -211,6 +215,7 @@ impl Engine {
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),
             console: Console::default(),
+            history_room: History::default(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

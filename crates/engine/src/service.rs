@@ -46,6 +46,7 @@ impl Engine {
         let (stop_others, stop) = watch::channel(false);
         let others = vec![
             tokio::spawn(self.clone().look_after_credentials(stop.clone())),
+            tokio::spawn(self.clone().keep_history(stop.clone())),
             tokio::spawn(self.clone().look_after_templates(stop.clone())),
             tokio::spawn(until(stop.clone(), self.clone().follow_others())),
             tokio::spawn(until(stop.clone(), self.clone().sweep_for_ever())),

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, media, menu,
+    accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, live, media, menu,
     messages, qrcodes, reply_rules, tags, templates, users, web,
 };
 
@@ -35,6 +35,7 @@ use crate::v1::{
         (name = "media", description = "Files shown in messages"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
+        (name = "stats", description = "What happens, now and over time"),
         (name = "console", description = "Who uses the console, and their sessions"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
@@ -123,6 +124,8 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
+        .routes(routes!(live::history::history))
+        .routes(routes!(live::events::events))
         .routes(routes!(console::session::state))
         .routes(routes!(console::session::set_up))
         .routes(routes!(

@@ -9,6 +9,7 @@ pub(crate) mod contacts;
 pub(crate) mod errcodes;
 pub(crate) mod grants;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod media;
 pub(crate) mod menu;
 pub(crate) mod messages;
