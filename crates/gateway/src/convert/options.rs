@@ -166,7 +166,7 @@ mod tests {
             reply_url: Some("https://a.example/reply".to_owned()),
             js_origins: texts(&["https://a.example:8443"]),
             redirects: texts(&["https://a.example", "https://a.example/done/"]),
-            send_to_unfollowed: false,
+            ..AccountOptions::default()
         };
         assert_eq!(rules(&good), []);
         let bad = AccountOptions {
@@ -174,7 +174,7 @@ mod tests {
             reply_url: Some("reply".to_owned()),
             js_origins: texts(&["https://a.example/", "a.example"]),
             redirects: texts(&["https://a.example?x", "javascript:alert(1)"]),
-            send_to_unfollowed: false,
+            ..AccountOptions::default()
         };
         assert_eq!(
             rules(&bad),
