@@ -70,7 +70,7 @@ impl Engine {
             tracing::info!(account = %account.name(), "a sync of followers began");
         }
         self.follower_syncs.begin(account.id);
-        current.ok_or_else(|| ManageError::Wechat(WechatFailure::Missing))
+        current.ok_or(WechatFailure::Missing.into())
     }
 
     /// How far the newest sync of an account's followers has come.
