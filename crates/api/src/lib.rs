@@ -11,10 +11,12 @@
 mod account;
 mod callback;
 mod client;
+mod console;
 mod contact;
 mod errcode;
 mod follower;
 mod grant;
+mod history;
 mod key;
 mod media;
 mod menu;
@@ -39,12 +41,17 @@ pub use callback::{
     Replayed,
 };
 pub use client::{ApiError, Client, SendOptions, Sent};
+pub use console::{
+    ChangeOperator, ChangePassword, ConsoleSession, ConsoleState, NewOperator, Operator, Role,
+    SetUp, SignIn,
+};
 pub use contact::{
     Contact, ContactCard, ContactDetails, ContactFilter, Follow, Window, WindowCause,
 };
 pub use errcode::{Diagnosis, Errcode};
 pub use follower::{ChangeContact, FollowerSync, SyncPhase};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};
+pub use history::{Happened, Happenings, History, HistoryQuery, HistoryStep};
 pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use media::{Media, MediaForm, MediaKind, MediaQuery, ShowTyping};
 pub use menu::{
@@ -54,14 +61,18 @@ pub use menu::{
 pub use message::{
     Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
     MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, Priority, Receipt, Recipient, SlotValue, Status, StyledValue, Validation, Waiting,
-    WaitingFor, Withheld, WithheldReason,
+    PreviewLine, PreviewTarget, Priority, Receipt, Recipient, RetiredKind, SlotValue, Status,
+    StyledValue, Validation, Waiting, WaitingFor, Withheld, WithheldReason,
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
 pub use qrcode::{NewQrCode, QrCode};
 pub use secret::Secret;
 pub use tag::{NewTag, People, PeopleChanged, Tag};
-pub use template::{Field, Subscription, SyncReport, Template};
+pub use template::{
+    AddedTemplate, ChangeKind, Field, FieldNames, LibraryKeyword, LibraryQuery, LibraryTitle,
+    LibraryTitles, NewTemplate, Subscription, SyncReport, Template, TemplateCategory,
+    TemplateChange, TemplateForm, TemplateSender, TemplateWarning,
+};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};

@@ -15,10 +15,12 @@ mod ask;
 mod calls;
 pub mod chance;
 mod check;
+mod console;
 mod credentials;
 mod dispatch;
 mod follow;
 mod followers;
+mod history;
 mod inbox;
 mod intake;
 mod keys;
@@ -42,8 +44,10 @@ mod web;
 pub use ask::ManageError;
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
+pub use console::{ConsoleRefusal, SignedIn};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
+pub use history::{Happened, Totals};
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
@@ -57,7 +61,7 @@ pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
 pub use tags::ForMany;
-pub use templates::{SyncReport, WechatFailure};
+pub use templates::{LibraryFinding, NewTemplate, SyncReport, TemplateSettings, WechatFailure};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
@@ -74,10 +78,12 @@ use hongyan_wechat::AccessToken;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
 use chance::Chance;
+use console::Console;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
 use followers::SyncDesk;
+use history::History;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
@@ -98,6 +104,8 @@ pub struct EngineSettings {
     pub credentials: CredentialSettings,
     /// What is kept, and for how long.
     pub retention: RetentionSettings,
+    /// Keeping templates in step.
+    pub templates: TemplateSettings,
     /// Traces.
     pub trace: TraceSettings,
 }
@@ -115,6 +123,7 @@ pub struct Inner {
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
+    template_settings: TemplateSettings,
     dispatcher: Dispatcher,
     waiters: Waiters,
     key_cache: KeyCache,
@@ -132,6 +141,8 @@ pub struct Inner {
     /// time.
     acquaintances: Arc<Semaphore>,
     questions: Semaphore,
+    console: Console,
+    history_room: History,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -187,6 +198,7 @@ impl Engine {
                 Arc::clone(&metrics),
             ),
             catalogue: Catalogue::default(),
+            template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
@@ -202,6 +214,8 @@ impl Engine {
             early_receipts: Notify::new(),
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),
+            console: Console::default(),
+            history_room: History::default(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

@@ -46,6 +46,8 @@ impl Engine {
         let (stop_others, stop) = watch::channel(false);
         let others = vec![
             tokio::spawn(self.clone().look_after_credentials(stop.clone())),
+            tokio::spawn(self.clone().keep_history(stop.clone())),
+            tokio::spawn(self.clone().look_after_templates(stop.clone())),
             tokio::spawn(until(stop.clone(), self.clone().follow_others())),
             tokio::spawn(until(stop.clone(), self.clone().sweep_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().forget_for_ever())),
@@ -143,7 +145,7 @@ impl Engine {
 }
 
 /// Ends when the stop is ordered (or nobody is left to order it).
-async fn ordered(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn ordered(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, blacklist, callbacks, contacts, errcodes, grants, keys, media, menu, messages,
-    qrcodes, reply_rules, tags, templates, users, web,
+    accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, live, media, menu,
+    messages, qrcodes, reply_rules, tags, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,8 @@ use crate::v1::{
         (name = "media", description = "Files shown in messages"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
+        (name = "stats", description = "What happens, now and over time"),
+        (name = "console", description = "Who uses the console, and their sessions"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
     components(schemas(hongyan_api::Problem)),
@@ -59,7 +61,17 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         ))
         .routes(routes!(accounts::check::check))
         .routes(routes!(accounts::access_token::access_token))
-        .routes(routes!(templates::list::list))
+        .routes(routes!(templates::list::list, templates::add::add))
+        .routes(routes!(templates::changes::changes))
+        .routes(routes!(templates::categories::categories))
+        .routes(routes!(templates::library::library))
+        .routes(routes!(templates::keywords::keywords))
+        .routes(routes!(templates::show::show, templates::remove::remove))
+        .routes(routes!(
+            templates::field_names::show,
+            templates::field_names::set,
+            templates::field_names::remove
+        ))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(
@@ -112,6 +124,24 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
+        .routes(routes!(live::history::history))
+        .routes(routes!(live::events::events))
+        .routes(routes!(console::session::state))
+        .routes(routes!(console::session::set_up))
+        .routes(routes!(
+            console::session::show,
+            console::session::sign_in,
+            console::session::sign_out
+        ))
+        .routes(routes!(console::session::change_password))
+        .routes(routes!(
+            console::operators::list,
+            console::operators::create
+        ))
+        .routes(routes!(
+            console::operators::change,
+            console::operators::remove
+        ))
         .routes(routes!(errcodes::search::search))
         .routes(routes!(errcodes::show::show))
 }

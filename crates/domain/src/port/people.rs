@@ -101,9 +101,10 @@ pub trait PeopleStore: Send + Sync {
     /// Removes a user's bindings. `Missing`.
     async fn remove_user(&self, id: &UserId) -> Result<(), StoreError>;
 
-    /// The accounts at which this openid is known. An openid belongs to one account
+    /// The accounts at which each of these openids is known, in the order asked for and
+    /// each by account; empty where none knows it. An openid belongs to one account
     /// only, so another than the expected one tells of a mistake.
-    async fn accounts_of(&self, openid: &OpenId) -> Result<Vec<AccountId>, StoreError>;
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError>;
 
     /// The openids of users and unionids at one account, in the order asked for; for a
     /// user by the openid bound there, or by the unionid bound.

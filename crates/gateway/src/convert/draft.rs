@@ -2,7 +2,6 @@
 
 use hongyan_api as api;
 use hongyan_domain::KeyId;
-use hongyan_domain::account::AccountKind;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::message::{OnUnknown, Priority};
 use hongyan_domain::template::{Overflow, Violation};
@@ -22,11 +21,10 @@ pub(crate) struct Reading {
     pub(crate) violations: Vec<Violation>,
 }
 
-/// Reads a request to send by an account of this kind that came with the key
-/// `caller`, in a trace if that is recorded.
+/// Reads a request to send that came with the key `caller`, in a trace if that is
+/// recorded.
 pub(crate) fn read(
     request: api::NewMessage,
-    account_kind: AccountKind,
     caller: KeyId,
     trace_context: Option<TraceContext>,
 ) -> Reading {
@@ -38,17 +36,6 @@ pub(crate) fn read(
             "fallback is not supported by this version; send to one account and kind",
             "此版本尚不支持 fallback",
         ));
-    }
-    if let Some(url) = &request.url {
-        limits::url("/url", url, &mut wrong);
-    }
-    if let Some(page) = &request.page {
-        // The one kind whose page is on the web.
-        if request.kind == api::Kind::Notification {
-            limits::url("/page", page, &mut wrong);
-        } else {
-            limits::page("/page", page, &mut wrong);
-        }
     }
     if let Some(reference) = &request.reference {
         limits::reference(reference, &mut wrong);
@@ -63,7 +50,7 @@ pub(crate) fn read(
     let (priority, on_unknown) = (request.priority, request.on_unknown);
     let (send_at, expires_at) = (request.send_at, request.expires_at);
     let reference = request.reference.clone();
-    let content = content::read(request, account_kind, &mut wrong);
+    let content = content::read(request, &mut wrong);
     let draft = to.zip(content).map(|(to, content)| Draft {
         account,
         to,
@@ -150,7 +137,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::convert::limits::LONGEST_URL;
 
     fn reading(changed: &str) -> Reading {
         let body = format!(
@@ -162,7 +148,6 @@ mod tests {
         let request = serde_json::from_value(serde_json::Value::Object(std::mem::take(&mut value)));
         read(
             request.unwrap(),
-            AccountKind::OfficialAccount,
             KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
             None,
         )
@@ -183,7 +168,7 @@ mod tests {
     fn whole(body: serde_json::Value) -> Vec<(String, &'static str)> {
         let request = serde_json::from_value(body).unwrap();
         let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-        read(request, AccountKind::OfficialAccount, key, None)
+        read(request, key, None)
             .violations
             .into_iter()
             .map(|v| (v.pointer, v.rule))
@@ -251,7 +236,7 @@ mod tests {
             }
             let request = serde_json::from_value(body.clone()).unwrap();
             let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-            let reading = read(request, AccountKind::OfficialAccount, key, None);
+            let reading = read(request, key, None);
             assert!(reading.violations.is_empty(), "{body}");
             assert_eq!(reading.draft.unwrap().content.kind().as_str(), kind);
         }
@@ -269,28 +254,7 @@ mod tests {
         for (name, value, pointer, rule) in [
             ("scene", json!(10001), "/scene", "range"),
             ("scene", json!(null), "/scene", "missing"),
-            ("title", json!("t".repeat(16)), "/title", "too_long"),
-            ("title", json!(" "), "/title", "empty"),
             ("title", json!(null), "/title", "missing"),
-            ("data", json!({}), "/data/content", "missing"),
-            (
-                "data",
-                json!({"content": ""}),
-                "/data/content/value",
-                "empty",
-            ),
-            (
-                "data",
-                json!({"content": "字".repeat(201)}),
-                "/data/content/value",
-                "too_long",
-            ),
-            (
-                "data",
-                json!({"content": "x", "remark": "y"}),
-                "/data/remark",
-                "unknown_key",
-            ),
             ("page", json!("pages/a"), "/page", "not_for_kind"),
         ] {
             assert_eq!(
@@ -322,10 +286,6 @@ mod tests {
             ]
         );
         assert_eq!(
-            rules(r#","kind":"notification","page":"pages/a""#),
-            one("/page", "form")
-        );
-        assert_eq!(
             rules(r#","kind":"subscribe","url":"https://a.example""#),
             one("/url", "not_for_kind")
         );
@@ -334,10 +294,6 @@ mod tests {
 
     #[test]
     fn every_limit_is_reached_and_not_passed() {
-        let url =
-            |length: usize| format!(r#","url":"https://a.example/{}""#, "x".repeat(length - 18));
-        assert!(rules(&url(LONGEST_URL)).is_empty());
-        assert_eq!(rules(&url(LONGEST_URL + 1)), one("/url", "too_long"));
         let reference = |length| format!(r#","reference":"{}""#, "号".repeat(length));
         assert!(rules(&reference(128)).is_empty());
         assert_eq!(rules(&reference(129)), one("/reference", "too_long"));
@@ -358,11 +314,6 @@ mod tests {
 
     #[test]
     fn forms_are_checked() {
-        assert_eq!(
-            rules(r#","url":"javascript:alert(1)""#),
-            one("/url", "form")
-        );
-        assert_eq!(rules(r#","url":"https://""#), one("/url", "form"));
         assert_eq!(rules(r#","metadata":[]"#), one("/metadata", "type"));
         assert_eq!(
             rules(r#","reference":"a\u0000""#),
@@ -377,10 +328,6 @@ mod tests {
             one("/template_id", "form")
         );
         assert_eq!(
-            rules(r##","data":{"a/b":{"value":"x","color":"red"}}"##),
-            one("/data/a~1b/color", "form")
-        );
-        assert_eq!(
             rules(r#","miniprogram":{"appid":""}"#),
             one("/miniprogram/appid", "form")
         );
@@ -388,7 +335,7 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once_and_the_draft_still_made() {
-        let reading = reading(r#","url":"x","reference":"","page":"p""#);
+        let reading = reading(r#","metadata":[],"reference":"","page":"p""#);
         assert_eq!(reading.violations.len(), 3);
         assert!(reading.draft.is_some());
     }

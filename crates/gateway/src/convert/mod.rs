@@ -4,7 +4,6 @@
 pub(crate) mod account;
 pub(crate) mod callback;
 mod content;
-mod customer_service;
 pub(crate) mod draft;
 pub(crate) mod key;
 pub(crate) mod limits;

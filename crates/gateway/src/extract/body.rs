@@ -208,5 +208,9 @@ fn locate<'de, T: Deserialize<'de>>(text: &'de str, error: &serde_json::Error) -
         Err(found) => shape::violation(found.path(), found.inner()),
         Ok(_) => shape::somewhere(error),
     };
+    if violation.rule == shape::RETIRED {
+        return Problem::new(Code::RetiredKind, violation.message.clone())
+            .with_violations(vec![violation]);
+    }
     Problem::invalid(vec![violation])
 }

@@ -4,10 +4,12 @@
 pub(crate) mod accounts;
 pub(crate) mod blacklist;
 pub(crate) mod callbacks;
+pub(crate) mod console;
 pub(crate) mod contacts;
 pub(crate) mod errcodes;
 pub(crate) mod grants;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod media;
 pub(crate) mod menu;
 pub(crate) mod messages;

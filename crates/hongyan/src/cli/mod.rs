@@ -58,7 +58,7 @@ enum Command {
     Messages(messages::Messages),
     /// List, add, change, check and remove accounts
     Accounts(accounts::Accounts),
-    /// List an account's templates, or ask WeChat for them
+    /// List, check, sync, add and remove an account's templates, and name their keys
     Templates(templates::Templates),
     /// List, show, sync, note and forget the people an account knows
     Contacts(contacts::Contacts),
