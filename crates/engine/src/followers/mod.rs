@@ -245,9 +245,8 @@ impl Engine {
             ..Sighting::of(openid.clone(), at)
         };
         let (contact, _) = self.store.saw(account.id, &sighting, None).await?;
-        if told.subscribe {
+        if told.subscribe && contact.follow != Follow::Unfollowed {
             let known = Described {
-                follow: contact.follow,
                 followed_at: contact.followed_at.or(began(&told)),
                 ..described(told)
             };
