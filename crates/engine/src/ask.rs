@@ -25,12 +25,18 @@ pub enum ManageError {
     },
     /// WeChat or storage.
     #[error(transparent)]
-    Wechat(#[from] WechatFailure),
+    Wechat(Box<WechatFailure>),
+}
+
+impl From<WechatFailure> for ManageError {
+    fn from(failure: WechatFailure) -> Self {
+        Self::Wechat(Box::new(failure))
+    }
 }
 
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
-        Self::Wechat(error.into())
+        WechatFailure::from(error).into()
     }
 }
 

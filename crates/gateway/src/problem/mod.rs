@@ -236,7 +236,7 @@ impl From<ManageError> for Problem {
             ),
             ManageError::Invalid(violations) => Self::invalid(violations),
             ManageError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()),
-            ManageError::Wechat(failure) => failure.into(),
+            ManageError::Wechat(failure) => (*failure).into(),
         }
     }
 }
