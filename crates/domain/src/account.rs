@@ -289,6 +289,10 @@ pub struct Breaker {
     /// The address WeChat saw us come from, where it refuses that address (40164).
     #[serde(default)]
     pub seen_ip: Option<String>,
+    /// The kinds of messages that wait: an account without the right to one kind
+    /// still sends the others. Empty = all.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
     /// How often one was tried since.
     pub tries: u32,
     /// When the next one is tried.

@@ -7,7 +7,7 @@ use hongyan_domain::account::{Account, AccountKind, Illness};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
-use hongyan_domain::message::{Content, Kind, Message, OnUnknown, Priority, State};
+use hongyan_domain::message::{Content, Handling, Kind, Message, OnUnknown, Priority, State};
 use hongyan_domain::port::{
     Accepted, Cancellation, Idempotency, MessageFilter, NewBatch, Page, Requeue, StoreError,
     StoredResponse,
@@ -23,6 +23,7 @@ use crate::metrics::Tally;
 use crate::people::LoginFailure;
 use crate::templates::WechatFailure;
 use crate::trace::Span;
+use crate::ways::{CheckedWay, DraftWay, Start};
 
 /// How far ahead a message may be scheduled.
 const FARTHEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -61,6 +62,9 @@ pub struct Draft {
     pub to: To,
     /// What to say.
     pub content: Content,
+    /// Further ways, tried in order while the person definitely cannot be reached by
+    /// the one before; at most [`crate::MOST_WAYS`].
+    pub fallback: Vec<DraftWay>,
     /// What to do with values that are too long.
     pub overflow: Overflow,
     /// Who goes first.
@@ -142,6 +146,13 @@ pub enum Rejection {
     },
     /// The login code brought nobody.
     Login(LoginFailure),
+    /// One of the further ways cannot be taken.
+    Way {
+        /// Its place in the fallback, from 0.
+        index: usize,
+        /// Why.
+        rejection: Box<Rejection>,
+    },
     /// The data or the times break rules: all of them.
     Invalid {
         /// The rules broken.
@@ -179,19 +190,15 @@ impl Engine {
     /// # Errors
     /// Why it cannot be taken.
     pub async fn prepare(&self, draft: Draft) -> Result<Prepared, Rejection> {
-        let account = self.account_for(&draft)?;
         let mut content = draft.content;
-        let template = match content.template_id() {
-            Some(id) if content.kind().fills_listed_template() => {
-                Some(self.template_for(&account, id).await?)
-            }
-            _ => None,
-        };
+        let account = self.account_for(&draft.account, content.kind())?;
         let now = self.clock.now();
-        let mut violations = match (&template, content.data_mut()) {
-            (Some(template), Some(data)) => check(template, data, draft.overflow),
-            _ => Vec::new(),
-        };
+        let (template, mut violations) = self
+            .check_content(&account, &mut content, draft.overflow)
+            .await?;
+        let others = self
+            .check_ways(draft.fallback, draft.overflow, &mut violations)
+            .await?;
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
@@ -199,16 +206,23 @@ impl Engine {
                 preview: lines(template.as_deref(), &content),
             });
         }
-        // Last, because a login code is used up by it.
-        let to = match draft.to {
-            To::OpenId(openid) => openid,
-            other => Box::pin(self.recipient(&account, other)).await?,
+        let first = CheckedWay {
+            account,
+            content,
+            template,
+            to: None,
         };
+        // Last, because a login code is used up by it.
+        let Start {
+            way,
+            template,
+            handling,
+        } = Box::pin(self.find_start(first, draft.to, others, now)).await?;
         let message = Message {
             id: MessageId::new(now, self.chance.ten_bytes()),
-            account: account.id,
-            to,
-            content,
+            account: way.account,
+            to: way.to,
+            content: way.content,
             priority: draft.priority,
             on_unknown: draft.on_unknown,
             send_at: draft.send_at,
@@ -219,7 +233,7 @@ impl Engine {
             created_by: draft.created_by,
             trace_context: None,
             broadcast: None,
-            handling: None,
+            handling: (handling != Handling::default()).then(|| Box::new(handling)),
         };
         Ok(Prepared {
             message,
@@ -228,7 +242,28 @@ impl Engine {
         })
     }
 
-    async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
+    /// What a message says, checked against its template, with long values cut where
+    /// that is asked for; the template, of the kinds that fill one WeChat lists.
+    pub(crate) async fn check_content(
+        &self,
+        account: &Account,
+        content: &mut Content,
+        overflow: Overflow,
+    ) -> Result<(Option<Arc<Template>>, Vec<Violation>), Rejection> {
+        let template = match content.template_id() {
+            Some(id) if content.kind().fills_listed_template() => {
+                Some(self.template_for(account, id).await?)
+            }
+            _ => None,
+        };
+        let violations = match (&template, content.data_mut()) {
+            (Some(template), Some(data)) => check(template, data, overflow),
+            _ => Vec::new(),
+        };
+        Ok((template, violations))
+    }
+
+    pub(crate) async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
         let (by, found) = match to {
             To::OpenId(openid) => return Ok(openid),
             To::LoginCode(code) => {
@@ -247,20 +282,19 @@ impl Engine {
         })
     }
 
-    fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
-        let name = &draft.account;
-        let account = self
-            .registry
-            .by_name(name)
-            .ok_or_else(|| Rejection::UnknownAccount { name: name.clone() })?;
+    /// The account of this name, if it is there to send messages of a kind.
+    pub(crate) fn account_for(&self, name: &str, kind: Kind) -> Result<Arc<Account>, Rejection> {
+        let name = name.to_owned();
+        let Some(account) = self.registry.by_name(&name) else {
+            return Err(Rejection::UnknownAccount { name });
+        };
         if account.settings.disabled {
-            return Err(Rejection::AccountDisabled { name: name.clone() });
+            return Err(Rejection::AccountDisabled { name });
         }
-        let kind = draft.content.kind();
         if !account.settings.kind.sends(kind) {
             let account_kind = account.settings.kind;
             return Err(Rejection::WrongKind {
-                account: name.clone(),
+                account: name,
                 account_kind,
                 kind,
             });

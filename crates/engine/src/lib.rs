@@ -31,6 +31,7 @@ mod service;
 mod templates;
 pub mod trace;
 mod waiters;
+mod ways;
 mod web;
 
 pub use calls::WechatClient;
@@ -47,6 +48,7 @@ pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
 pub use templates::{SyncReport, WechatFailure};
+pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
