@@ -39,10 +39,10 @@ pub use errcode::{Diagnosis, Errcode};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};
 pub use key::{CreatedKey, Key, NewKey, Scope};
 pub use message::{
-    Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
-    MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, Priority, Receipt, Recipient, SlotValue, Status, StyledValue, Validation, Waiting,
-    WaitingFor, Withheld, WithheldReason,
+    Accepted, Attempt, BatchResult, BatchResults, Data, Fallback, Kind, Language, LeftRoute,
+    Message, MessageBatch, MessageFilter, MessageRoute, MiniProgramLink, MiniProgramState,
+    NewMessage, OnUnknown, Outcome, Overflow, PreviewLine, Priority, Receipt, Recipient, SlotValue,
+    Status, StyledValue, Validation, Waiting, WaitingFor, WhyLeft, Withheld, WithheldReason,
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};

@@ -170,6 +170,19 @@ impl Engine {
         })
     }
 
+    /// Drops the ways whose accounts are no more.
+    pub(crate) async fn keep_open_ways(&self, ways: &mut Vec<Route>) {
+        let is_gone = |way: &Route| self.registry.by_id(way.account).is_none();
+        if !ways.iter().any(is_gone) {
+            return;
+        }
+        // It may be new: made by another node a moment ago.
+        if let Err(error) = self.follow().await {
+            tracing::warn!(%error, "what others changed could not be looked at");
+        }
+        ways.retain(|way| !is_gone(way));
+    }
+
     /// The openid of a person at an account.
     pub(crate) async fn find_at(
         &self,

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::request::{MiniProgramLink, Recipient, StyledValue};
+use super::route::{LeftRoute, MessageRoute};
 use super::words::{Kind, Language, MiniProgramState, OnUnknown, Priority, Status};
 use crate::errcode::Diagnosis;
 
@@ -215,4 +216,16 @@ pub struct Message {
     pub diagnosis: Option<Diagnosis>,
     /// WeChat's later word.
     pub receipt: Option<Receipt>,
+    /// The way it is on, or ended on; left out where it was given only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<MessageRoute>,
+    /// The ways that did not lead to the person, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes_left: Vec<LeftRoute>,
+    /// The ways still open, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<MessageRoute>,
+    /// The account's quiet hours moved its first send to this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred_until: Option<Timestamp>,
 }

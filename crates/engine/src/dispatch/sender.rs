@@ -27,7 +27,7 @@ impl Engine {
         hold: Hold,
     ) -> Option<Settlement> {
         let Claimed {
-            message,
+            mut message,
             lease,
             history,
             interrupted_at,
@@ -41,6 +41,9 @@ impl Engine {
         let metrics = self.metrics.of(account.id);
         if interrupted_at.is_some() {
             metrics.note_interruption();
+        }
+        if let Some(handling) = &mut message.handling {
+            self.keep_open_ways(&mut handling.fallback).await;
         }
         let (decision, history) = before_sending(&message, history, interrupted_at, now);
         let awaits_receipt = message.kind().has_receipt() && account.settings.callback.is_some();

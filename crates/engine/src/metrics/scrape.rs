@@ -105,6 +105,15 @@ fn messages(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Re
             settled.metric(&labels, metrics.settled(state))?;
         }
     }
+    let mut rerouted = Family::begin(
+        encoder,
+        "hongyan_messages_rerouted",
+        "Messages that went on by their next way (fallback) because this account could not reach the person.",
+        MetricType::Counter,
+    )?;
+    for (account, metrics) in counted {
+        rerouted.metric(&[("account", name(account))], &metrics.rerouted)?;
+    }
     Ok(())
 }
 

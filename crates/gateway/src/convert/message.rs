@@ -1,6 +1,7 @@
 //! Messages as the API shows them.
 
 use hongyan_api as api;
+use hongyan_domain::AccountId;
 use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind};
 use hongyan_domain::grant::Withheld;
 use hongyan_domain::message::{
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::diagnosis;
+use super::route::Ways;
 
 /// A message just taken in.
 pub(crate) fn accepted(message: &Message) -> api::Accepted {
@@ -46,13 +48,15 @@ pub(crate) enum Detail {
     Listed,
 }
 
-/// A message with what happened to it.
+/// A message with what happened to it. `name_of` names the accounts the caller may
+/// see.
 pub(crate) fn message(
     delivery: Delivery,
     account: &str,
     waiting: Option<WaitingReason>,
     now: Timestamp,
     detail: Detail,
+    name_of: &dyn Fn(AccountId) -> Option<String>,
 ) -> api::Message {
     let status = status(delivery.status(now));
     let Delivery {
@@ -62,6 +66,11 @@ pub(crate) fn message(
         Detail::Whole => Some(attempts.into_iter().map(attempt).collect()),
         Detail::Listed => None,
     };
+    let ways = message
+        .handling
+        .as_ref()
+        .map(|handling| Ways::of(handling, account, message.kind(), name_of))
+        .unwrap_or_default();
     let kind = kind(message.kind());
     let said = Said::of(message.content);
     api::Message {
@@ -116,6 +125,12 @@ pub(crate) fn message(
             status: receipt.status,
             at: receipt.at,
         }),
+        route: ways.on,
+        routes_left: ways.left,
+        fallback: ways.open,
+        deferred_until: message
+            .handling
+            .and_then(|handling| handling.deferred_until),
     }
 }
 

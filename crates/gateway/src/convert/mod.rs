@@ -6,11 +6,13 @@ pub(crate) mod callback;
 mod content;
 mod customer_service;
 pub(crate) mod draft;
+pub(crate) mod fallback;
 pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod message;
 mod options;
 pub(crate) mod person;
+mod route;
 pub(crate) mod shape;
 pub(crate) mod template;
 

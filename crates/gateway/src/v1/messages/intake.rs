@@ -43,6 +43,7 @@ pub(super) async fn prepare<N: Need>(
     } = draft::read(
         request,
         account.settings.kind,
+        &|name| caller.account(name).ok().map(|other| other.settings.kind),
         caller.key_id(),
         caller.trace_context().cloned(),
     );
@@ -53,7 +54,10 @@ pub(super) async fn prepare<N: Need>(
         });
     };
     // What is refused anyway must not use a login code up.
-    if !violations.is_empty() && matches!(draft.to, To::LoginCode(_)) {
+    let uses_code = std::iter::once(&draft.to)
+        .chain(draft.fallback.iter().filter_map(|way| way.to.as_ref()))
+        .any(|to| matches!(to, To::LoginCode(_)));
+    if !violations.is_empty() && uses_code {
         return Err(Refusal::Invalid {
             violations,
             preview: Vec::new(),
@@ -163,6 +167,10 @@ fn problem(rejection: Rejection) -> Problem {
             )])
         }
         Rejection::Login(failure) => by_login(failure),
+        Rejection::Way { index, rejection } => {
+            let place = format!("/fallback/{index}");
+            problem(*rejection).preceded_by(&place).below(&place)
+        }
         Rejection::Invalid { violations, .. } => Problem::invalid(violations),
         Rejection::Store(error) => error.into(),
     }
