@@ -69,12 +69,20 @@ impl Breaker {
         began: Timestamp,
         now: Timestamp,
     ) -> Self {
+        let held = former.filter(|known| known.holds(kind));
+        if let Some(known) = held
+            && (blocks == Blocks::Kind || known.holds_all())
+            && began < known.next_try_at
+        {
+            // It was under way when the breaker opened: no further try.
+            return known.clone();
+        }
         let mut breaker = Self {
             since: now,
             errcode: refusal.errcode.0,
             errmsg: refusal.errmsg.clone(),
             rid: refusal.rid.clone(),
-            seen_ip: None,
+            seen_ip: hongyan_wechat::seen_ip(&refusal.errmsg).map(|ip| ip.to_string()),
             kinds: match blocks {
                 Blocks::Account => Vec::new(),
                 Blocks::Kind => vec![kind],
@@ -96,17 +104,11 @@ impl Breaker {
         } else {
             breaker.kinds.clone_from(&former.kinds);
         }
-        if began < former.next_try_at {
-            // It was under way when the breaker opened: no further try.
-            breaker.tries = former.tries;
-            breaker.next_try_at = former.next_try_at;
-        } else {
-            breaker.tries = former.tries.saturating_add(1);
-            let pause = FIRST_PAUSE
-                .saturating_mul(1 << breaker.tries.min(16))
-                .min(LONGEST_PAUSE);
-            breaker.next_try_at = after(now, pause);
-        }
+        breaker.tries = former.tries.saturating_add(1);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << breaker.tries.min(16))
+            .min(LONGEST_PAUSE);
+        breaker.next_try_at = after(now, pause);
         breaker
     }
 

@@ -1,9 +1,10 @@
 //! Taking messages in: checked, stored, answered for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hongyan_domain::account::{Account, AccountKind, Illness};
+use hongyan_domain::account::{Account, AccountKind, Breaker, Illness};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
@@ -19,6 +20,7 @@ use hongyan_wechat::{OpenId, TemplateId, UnionId};
 use jiff::Timestamp;
 
 use crate::Engine;
+use crate::dispatch::gate;
 use crate::metrics::Tally;
 use crate::people::LoginFailure;
 use crate::templates::WechatFailure;
@@ -182,6 +184,18 @@ pub enum WaitingReason {
         /// When sending goes on.
         until: Timestamp,
     },
+    /// WeChat refuses what the account sends.
+    Blocked(Breaker),
+    /// The account disturbs nobody until then.
+    QuietHours {
+        /// When they end.
+        until: Timestamp,
+    },
+    /// What is left of the day's allowance is kept for urgent messages.
+    Reserved {
+        /// When the day turns.
+        until: Timestamp,
+    },
 }
 
 impl Engine {
@@ -216,8 +230,14 @@ impl Engine {
         let Start {
             way,
             template,
-            handling,
+            mut handling,
         } = Box::pin(self.find_start(first, draft.to, others, now)).await?;
+        if draft.priority != Priority::High
+            && let Some(account) = self.registry.by_id(way.account)
+        {
+            let first_due_at = draft.send_at.map_or(now, |at| at.max(now));
+            handling.deferred_until = gate::deferred_until(&account, first_due_at);
+        }
         let message = Message {
             id: MessageId::new(now, self.chance.ten_bytes()),
             account: way.account,
@@ -344,6 +364,11 @@ impl Engine {
             .collect();
         due.sort_unstable();
         due.dedup_by_key(|(account, _)| *account);
+        let urgent: HashSet<_> = messages
+            .iter()
+            .filter(|message| message.priority == Priority::High)
+            .map(|message| message.account)
+            .collect();
         let span = self.accept_span(request.as_ref(), &messages);
         // From here on they belong to this span, wherever they are sent.
         if let Some(context) = span.as_ref().and_then(Span::context) {
@@ -362,7 +387,11 @@ impl Engine {
             tally.note(&self.metrics);
             let now = self.clock.now();
             for (account, at) in due {
-                self.dispatcher.wake_account_at(account, at, now);
+                if at <= now && urgent.contains(&account) {
+                    self.dispatcher.wake_urgent(account);
+                } else {
+                    self.dispatcher.wake_account_at(account, at, now);
+                }
             }
         }
         Ok(accepted)
@@ -478,10 +507,28 @@ impl Engine {
         if let Some(until) = account.parked_until(self.clock.now()) {
             return Some(WaitingReason::Parked { until });
         }
-        if self.credentials.current(account.id).is_some() {
+        if self.credentials.current(account.id).is_none()
+            && let Some(illness) = self.illness(&account)
+        {
+            return Some(WaitingReason::Unhealthy(illness));
+        }
+        let message = &delivery.message;
+        if let Some(breaker) = &account.state.breaker
+            && breaker.holds(message.kind())
+        {
+            return Some(WaitingReason::Blocked(breaker.clone()));
+        }
+        if message.priority == Priority::High {
             return None;
         }
-        self.illness(&account).map(WaitingReason::Unhealthy)
+        let now = self.clock.now();
+        let deferred = message.handling.as_ref().and_then(|it| it.deferred_until);
+        let until = gate::deferred_until(&account, now).max(deferred.filter(|until| *until > now));
+        if let Some(until) = until {
+            return Some(WaitingReason::QuietHours { until });
+        }
+        self.reserved_until(&account, message.kind(), now)
+            .map(|until| WaitingReason::Reserved { until })
     }
 }
 

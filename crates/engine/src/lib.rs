@@ -22,12 +22,14 @@ mod intake;
 mod keys;
 mod metrics;
 mod people;
+mod quota;
 mod reach;
 mod receipts;
 mod registry;
 mod retention;
 mod rules;
 mod service;
+mod stats;
 mod templates;
 pub mod trace;
 mod waiters;
@@ -43,10 +45,12 @@ pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
+pub use quota::{QuotaLine, QuotaReport};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
+pub use stats::AccountStats;
 pub use templates::{SyncReport, WechatFailure};
 pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
@@ -72,6 +76,7 @@ use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
 use people::STRIPES;
+use quota::QuotaBook;
 use registry::Registry;
 use rules::RuleBook;
 use templates::Catalogue;
@@ -106,6 +111,7 @@ pub struct Inner {
     credentials: Credentials,
     catalogue: Catalogue,
     dispatcher: Dispatcher,
+    quotas: QuotaBook,
     waiters: Waiters,
     key_cache: KeyCache,
     metrics: Arc<Metrics>,
@@ -177,6 +183,7 @@ impl Engine {
             ),
             catalogue: Catalogue::default(),
             dispatcher: Dispatcher::new(settings.dispatch),
+            quotas: QuotaBook::default(),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
             tracer: Tracer::new(settings.trace, &wechat),

@@ -351,6 +351,11 @@ impl EngineCollector {
             &|account| account.parked_until(now).is_some(),
         )?;
         flag(
+            "hongyan_account_blocked",
+            "1 while WeChat refuses what the account sends (48001, 50002, 40164 and kin), of one kind at least.",
+            &|account| account.state.breaker.is_some(),
+        )?;
+        flag(
             "hongyan_account_disabled",
             "1 while the account is switched off.",
             &|account| account.settings.disabled,
