@@ -19,9 +19,11 @@ mod key;
 mod message;
 mod page;
 mod problem;
+mod quota;
 pub mod rule;
 mod secret;
 mod template;
+mod timing;
 mod user;
 mod web;
 
@@ -51,7 +53,11 @@ pub use message::{
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
+pub use quota::{
+    AccountQuota, AccountStats, ClearQuota, Clearings, Forecast, QueueDepth, Quota, Stats,
+};
 pub use secret::Secret;
 pub use template::{Field, Subscription, SyncReport, Template};
+pub use timing::{FrequencyCap, QuietAction, QuietHours};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};

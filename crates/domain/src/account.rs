@@ -212,6 +212,9 @@ impl Default for AccountOptions {
 /// broadcast leaves a twentieth of the day for what is urgent.
 pub const DEFAULT_RESERVE_FOR_HIGH_PERCENT: u8 = 5;
 
+/// The most of it that can be kept.
+pub const LARGEST_RESERVE_FOR_HIGH_PERCENT: u8 = 90;
+
 /// Sends of one account that may be under way at once when nothing else is
 /// said. With WeChat answering in about 50 ms this allows some 5,000 a second.
 pub const DEFAULT_MAX_IN_FLIGHT: u32 = 256;

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, callbacks, console, contacts, errcodes, grants, keys, messages, reply_rules,
-    templates, users, web,
+    accounts, callbacks, console, contacts, errcodes, grants, keys, messages, quota, reply_rules,
+    stats, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -56,6 +56,10 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         ))
         .routes(routes!(accounts::check::check))
         .routes(routes!(accounts::access_token::access_token))
+        .routes(routes!(quota::show::show))
+        .routes(routes!(quota::sync::sync))
+        .routes(routes!(quota::clear::clear))
+        .routes(routes!(stats::show::show))
         .routes(routes!(templates::list::list))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))

@@ -1,5 +1,6 @@
 mod callbacks;
 mod people;
+mod quotas;
 
 use std::fmt;
 use std::time::Duration;

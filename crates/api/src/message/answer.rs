@@ -115,8 +115,14 @@ pub enum WaitingFor {
     AccountDisabled,
     /// Its account gets no credential from WeChat.
     AccountUnhealthy,
+    /// WeChat refuses what its account sends.
+    AccountBlocked,
     /// Its account's allowance at WeChat is used up.
     AccountParked,
+    /// Its account disturbs nobody at this time of the day.
+    QuietHours,
+    /// What is left of the day's allowance is kept for messages of high priority.
+    ReservedForHigh,
 }
 
 /// Why an open message is not being sent now.
@@ -132,6 +138,10 @@ pub struct Waiting {
     pub errcode: Option<i64>,
     /// What the code means.
     pub diagnosis: Option<Diagnosis>,
+    /// The address WeChat saw and refuses (40164): the one to enter in the account's
+    /// IP allow-list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ip: Option<String>,
 }
 
 /// A message with all that happened to it.

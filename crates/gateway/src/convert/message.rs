@@ -257,38 +257,74 @@ fn attempt(attempt: Attempt) -> api::Attempt {
 }
 
 fn waiting_for(reason: WaitingReason) -> api::Waiting {
+    let waiting = |reason, detail: &str, until| api::Waiting {
+        reason,
+        detail: detail.to_owned(),
+        until,
+        errcode: None,
+        diagnosis: None,
+        seen_ip: None,
+    };
     match reason {
-        WaitingReason::Disabled => api::Waiting {
-            reason: api::WaitingFor::AccountDisabled,
-            detail: "the account is switched off; it is sent once the account is enabled"
-                .to_owned(),
-            until: None,
-            errcode: None,
-            diagnosis: None,
-        },
+        WaitingReason::Disabled => waiting(
+            api::WaitingFor::AccountDisabled,
+            "the account is switched off; it is sent once the account is enabled",
+            None,
+        ),
         WaitingReason::Unhealthy(illness) => api::Waiting {
-            reason: api::WaitingFor::AccountUnhealthy,
-            detail: match &illness.seen_ip {
-                Some(ip) => format!(
-                    "WeChat gives the account no access token: {}; it saw the address {ip}",
-                    illness.reason
-                ),
-                None => format!(
-                    "WeChat gives the account no access token: {}",
-                    illness.reason
-                ),
-            },
-            until: illness.next_try_at,
             errcode: illness.errcode,
             diagnosis: illness.errcode.and_then(diagnosis),
+            seen_ip: illness.seen_ip.clone(),
+            ..waiting(
+                api::WaitingFor::AccountUnhealthy,
+                &with_address(
+                    format!(
+                        "WeChat gives the account no access token: {}",
+                        illness.reason
+                    ),
+                    illness.seen_ip.as_deref(),
+                ),
+                illness.next_try_at,
+            )
         },
-        WaitingReason::Parked { until } => api::Waiting {
-            reason: api::WaitingFor::AccountParked,
-            detail: "the account's allowance at WeChat is used up".to_owned(),
-            until: Some(until),
-            errcode: None,
-            diagnosis: None,
+        WaitingReason::Parked { until } => waiting(
+            api::WaitingFor::AccountParked,
+            "the account's allowance at WeChat is used up",
+            Some(until),
+        ),
+        WaitingReason::Blocked(breaker) => api::Waiting {
+            errcode: Some(breaker.errcode),
+            diagnosis: diagnosis(breaker.errcode),
+            seen_ip: breaker.seen_ip.clone(),
+            ..waiting(
+                api::WaitingFor::AccountBlocked,
+                &with_address(
+                    format!(
+                        "WeChat refuses what the account sends: errcode {} {}; one message is tried at the time in until",
+                        breaker.errcode, breaker.errmsg
+                    ),
+                    breaker.seen_ip.as_deref(),
+                ),
+                Some(breaker.next_try_at),
+            )
         },
+        WaitingReason::QuietHours { until } => waiting(
+            api::WaitingFor::QuietHours,
+            "the account disturbs nobody at this time of the day",
+            Some(until),
+        ),
+        WaitingReason::Reserved { until } => waiting(
+            api::WaitingFor::ReservedForHigh,
+            "what is left of the day's allowance is kept for messages of high priority",
+            Some(until),
+        ),
+    }
+}
+
+fn with_address(sentence: String, seen_ip: Option<&str>) -> String {
+    match seen_ip {
+        Some(ip) => format!("{sentence}; it saw the address {ip}"),
+        None => sentence,
     }
 }
 

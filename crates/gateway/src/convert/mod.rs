@@ -14,7 +14,9 @@ mod options;
 pub(crate) mod person;
 mod route;
 pub(crate) mod shape;
+pub(crate) mod stats;
 pub(crate) mod template;
+mod timing;
 
 use hongyan_api as api;
 use hongyan_domain::template as domain;
