@@ -24,6 +24,7 @@ pub mod key;
 pub mod media;
 pub mod menu;
 pub mod message;
+pub mod pointer;
 pub mod port;
 pub mod qrcode;
 pub mod quota;

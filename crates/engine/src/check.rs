@@ -148,10 +148,7 @@ impl Engine {
     /// address, and only a call shows it.
     async fn ip_allow_list(&self, account: &Account, token: &AccessToken) -> CheckStep {
         const NAME: &str = "ip_allow_list";
-        let mut result = self
-            .wechat
-            .call(Some(token), &api::ip::GetApiDomainIp)
-            .await;
+        let mut result = self.call(account.id, token, &api::ip::GetApiDomainIp).await;
         if let Err(error) = &result
             && error.class() == hongyan_wechat::ErrClass::StaleCredential
             && let Some(current) = self.credentials.current(account.id)
@@ -159,8 +156,7 @@ impl Engine {
             match self.fresh_credential(account, &current).await {
                 Ok(fresh) => {
                     result = self
-                        .wechat
-                        .call(Some(&fresh.token), &api::ip::GetApiDomainIp)
+                        .call(account.id, &fresh.token, &api::ip::GetApiDomainIp)
                         .await;
                 }
                 Err(error) => return CheckStep::failed(NAME, &error.into()),
@@ -203,7 +199,7 @@ impl Engine {
             return CheckStep::new(NAME, StepState::Skipped, "needs an access token");
         };
         let call = api::openapi::GetQuota { cgi_path };
-        match self.wechat.call(Some(&credential.token), &call).await {
+        match self.call(account.id, &credential.token, &call).await {
             Ok(reply) => {
                 let quota = reply.quota;
                 if quota.remain > 0 {

@@ -8,14 +8,16 @@ use hongyan_domain::account::{Account, AccountKind, Breaker, Illness};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
-use hongyan_domain::message::{Content, Handling, Kind, Message, OnUnknown, Priority, State};
+use hongyan_domain::message::{
+    Card, Content, Handling, Kind, Message, OnUnknown, Priority, State, card, check,
+};
 use hongyan_domain::port::{
     Accepted, Cancellation, Idempotency, MessageFilter, NewBatch, Page, Requeue, StoreError,
     StoredResponse,
 };
-use hongyan_domain::template::{Line, Overflow, Template, Violation, check, preview};
+use hongyan_domain::template::{Form, Overflow, Template, Violation};
 use hongyan_domain::trace::TraceContext;
-use hongyan_domain::{KeyId, MessageId};
+use hongyan_domain::{AccountId, KeyId, MessageId};
 use hongyan_wechat::{OpenId, TemplateId, UnionId};
 use jiff::Timestamp;
 
@@ -23,7 +25,7 @@ use crate::Engine;
 use crate::dispatch::gate;
 use crate::metrics::Tally;
 use crate::people::LoginFailure;
-use crate::templates::WechatFailure;
+use crate::templates::{WechatFailure, uses_of};
 use crate::trace::Span;
 use crate::ways::{CheckedWay, DraftWay, Start};
 
@@ -101,8 +103,8 @@ pub struct Prepared {
 impl Prepared {
     /// What the phone will show.
     #[must_use]
-    pub fn preview(&self) -> Vec<Line> {
-        lines(self.template.as_deref(), &self.message.content)
+    pub fn preview(&self) -> Card {
+        card(&self.message.content, self.template.as_deref())
     }
 }
 
@@ -146,6 +148,13 @@ pub enum Rejection {
         /// The account's name.
         account: String,
     },
+    /// The openid is known at other accounts and not at the one that is to send.
+    WrongAccount {
+        /// The name of the account that is to send.
+        account: String,
+        /// The names of those that know it.
+        belongs_to: Vec<String>,
+    },
     /// The login code brought nobody.
     Login(LoginFailure),
     /// One of the further ways cannot be taken.
@@ -160,7 +169,7 @@ pub enum Rejection {
         /// The rules broken.
         violations: Vec<Violation>,
         /// What the phone would show.
-        preview: Vec<Line>,
+        preview: Card,
     },
     /// Storage failed.
     Store(StoreError),
@@ -204,12 +213,131 @@ impl Engine {
     /// # Errors
     /// Why it cannot be taken.
     pub async fn prepare(&self, draft: Draft) -> Result<Prepared, Rejection> {
+        let prepared = self.prepare_one(draft).await?;
+        let asked = [(prepared.message.account, prepared.message.to.clone())];
+        match self.misdirected(&asked).await?.pop() {
+            Some(belongs_to) if !belongs_to.is_empty() => {
+                Err(self.wrong_account(&prepared, belongs_to))
+            }
+            _ => Ok(prepared),
+        }
+    }
+
+    /// Checks several drafts, each on its own; their people are looked up together.
+    /// One result for each, in order.
+    pub async fn prepare_all(&self, drafts: Vec<Draft>) -> Vec<Result<Prepared, Rejection>> {
+        let mut prepared = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            prepared.push(self.prepare_one(draft).await);
+        }
+        self.at_their_own_account(prepared).await
+    }
+
+    /// Refuses those whose openid is known at other accounts only.
+    async fn at_their_own_account(
+        &self,
+        mut prepared: Vec<Result<Prepared, Rejection>>,
+    ) -> Vec<Result<Prepared, Rejection>> {
+        let asked = prepared.iter().flatten();
+        let asked: Vec<_> = asked
+            .map(|p| (p.message.account, p.message.to.clone()))
+            .collect();
+        let found = match self.misdirected(&asked).await {
+            Ok(found) => found,
+            Err(error) => {
+                for one in &mut prepared {
+                    if one.is_ok() {
+                        *one = Err(error.clone().into());
+                    }
+                }
+                return prepared;
+            }
+        };
+        for (one, belongs_to) in prepared.iter_mut().filter(|one| one.is_ok()).zip(found) {
+            if !belongs_to.is_empty()
+                && let Ok(refused) = one
+            {
+                *one = Err(self.wrong_account(refused, belongs_to));
+            }
+        }
+        prepared
+    }
+
+    fn wrong_account(&self, refused: &Prepared, belongs_to: Vec<String>) -> Rejection {
+        let account = self.registry.by_id(refused.message.account);
+        Rejection::WrongAccount {
+            account: account.map_or_else(String::new, |account| account.name().to_string()),
+            belongs_to,
+        }
+    }
+
+    /// For each person at an account: the names of the accounts their openid belongs
+    /// to, where that one is not among them. Empty = nothing speaks against it. One
+    /// question to storage, and none where there is only one account.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn misdirected(
+        &self,
+        asked: &[(AccountId, OpenId)],
+    ) -> Result<Vec<Vec<String>>, StoreError> {
+        if asked.is_empty() || self.registry.all().len() < 2 {
+            return Ok(vec![Vec::new(); asked.len()]);
+        }
+        let openids: Vec<_> = asked.iter().map(|(_, openid)| openid.clone()).collect();
+        let known = self.store.accounts_of(&openids).await?;
+        Ok(asked
+            .iter()
+            .zip(known)
+            .map(|((account, _), known)| {
+                if known.contains(account) {
+                    return Vec::new();
+                }
+                let names = known.into_iter().filter_map(|id| self.registry.by_id(id));
+                names.map(|account| account.name().to_string()).collect()
+            })
+            .collect())
+    }
+
+    /// Checks what one account is to say, in the words of its template if it fills
+    /// one WeChat lists: own names become WeChat's keys, long values are cut where
+    /// that is asked for. The template, and every rule broken.
+    ///
+    /// # Errors
+    /// The account has no such template; storage's.
+    pub(crate) async fn examine(
+        &self,
+        account: &Account,
+        content: &mut Content,
+        overflow: Overflow,
+    ) -> Result<(Option<Arc<Template>>, Vec<Violation>), Rejection> {
+        let template = match content.template_id() {
+            Some(id) if content.kind().fills_listed_template() => {
+                Some(self.template_for(account, id).await?)
+            }
+            _ => None,
+        };
+        let form = template.as_deref().map(|template| Form {
+            template,
+            names: account
+                .settings
+                .options
+                .field_names
+                .get(template.id.as_str()),
+        });
+        let mut violations = check::check(content, account.settings.kind, form, overflow);
+        if matches!(content, Content::CustomerService(_)) {
+            violations.extend(Box::pin(self.check_files(account, content)).await?);
+        }
+        Ok((template, violations))
+    }
+
+    async fn prepare_one(&self, draft: Draft) -> Result<Prepared, Rejection> {
         let mut content = draft.content;
         let account = self.account_for(&draft.account, content.kind())?;
         let now = self.clock.now();
-        let (template, mut violations) = self
-            .check_content(&account, &mut content, draft.overflow)
-            .await?;
+        let (template, mut violations) =
+            self.examine(&account, &mut content, draft.overflow).await?;
         let others = self
             .check_ways(draft.fallback, draft.overflow, &mut violations)
             .await?;
@@ -217,7 +345,7 @@ impl Engine {
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
-                preview: lines(template.as_deref(), &content),
+                preview: card(&content, template.as_deref()),
             });
         }
         let first = CheckedWay {
@@ -260,27 +388,6 @@ impl Engine {
             template,
             request: draft.trace_context,
         })
-    }
-
-    /// What a message says, checked against its template, with long values cut where
-    /// that is asked for; the template, of the kinds that fill one WeChat lists.
-    pub(crate) async fn check_content(
-        &self,
-        account: &Account,
-        content: &mut Content,
-        overflow: Overflow,
-    ) -> Result<(Option<Arc<Template>>, Vec<Violation>), Rejection> {
-        let template = match content.template_id() {
-            Some(id) if content.kind().fills_listed_template() => {
-                Some(self.template_for(account, id).await?)
-            }
-            _ => None,
-        };
-        let violations = match (&template, content.data_mut()) {
-            (Some(template), Some(data)) => check(template, data, overflow),
-            _ => Vec::new(),
-        };
-        Ok((template, violations))
     }
 
     pub(crate) async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
@@ -377,6 +484,7 @@ impl Engine {
             }
         }
         let tally = Tally::of(&messages);
+        let uses = uses_of(&messages);
         let batch = NewBatch {
             messages,
             idempotency,
@@ -385,6 +493,7 @@ impl Engine {
         drop(span);
         if accepted == Accepted::Stored {
             tally.note(&self.metrics);
+            self.catalogue.uses.add(uses);
             let now = self.clock.now();
             for (account, at) in due {
                 if at <= now && urgent.contains(&account) {
@@ -529,32 +638,6 @@ impl Engine {
         }
         self.reserved_until(&account, message.kind(), now)
             .map(|until| WaitingReason::Reserved { until })
-    }
-}
-
-/// What the phone will show of a message.
-fn lines(template: Option<&Template>, content: &Content) -> Vec<Line> {
-    let unlabelled = |value: &str| Line {
-        label: String::new(),
-        value: value.to_owned(),
-    };
-    match (template, content) {
-        (Some(template), content) => content
-            .data()
-            .map(|data| preview(template, data))
-            .unwrap_or_default(),
-        (None, Content::OneTime(one_time)) => std::iter::once(unlabelled(&one_time.title))
-            .chain(one_time.data.values().map(|value| unlabelled(&value.value)))
-            .collect(),
-        (None, Content::CustomerService(said)) => said
-            .body
-            .get(said.msgtype())
-            .and_then(|inner| inner.get("content").or_else(|| inner.get("title")))
-            .and_then(serde_json::Value::as_str)
-            .map(unlabelled)
-            .into_iter()
-            .collect(),
-        (None, _) => Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@
 //!   have limits.
 
 mod accounts;
+mod ask;
 mod calls;
 pub mod chance;
 mod check;
@@ -18,11 +19,16 @@ mod console;
 mod credentials;
 mod dispatch;
 mod follow;
+mod followers;
+mod history;
 mod inbox;
 mod intake;
 mod keys;
+mod media;
+mod menu;
 mod metrics;
 mod people;
+mod qrcode;
 mod quota;
 mod reach;
 mod receipts;
@@ -31,29 +37,36 @@ mod retention;
 mod rules;
 mod service;
 mod stats;
+mod tags;
 mod templates;
 pub mod trace;
 mod waiters;
 mod ways;
 mod web;
 
+pub use ask::ManageError;
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use console::{ConsoleRefusal, SignedIn};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
+pub use history::{Happened, Totals};
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use media::NewMedia;
+pub use menu::{AppliedMenu, LiveMenu, MenuChange, MenuSource, menu_of};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
+pub use qrcode::{LONGEST_QRCODE, NewQrCode};
 pub use quota::{QuotaLine, QuotaReport};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
 pub use stats::AccountStats;
-pub use templates::{SyncReport, WechatFailure};
+pub use tags::ForMany;
+pub use templates::{LibraryFinding, NewTemplate, SyncReport, TemplateSettings, WechatFailure};
 pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
@@ -75,6 +88,8 @@ use console::Console;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
+use followers::SyncDesk;
+use history::History;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
@@ -96,6 +111,8 @@ pub struct EngineSettings {
     pub credentials: CredentialSettings,
     /// What is kept, and for how long.
     pub retention: RetentionSettings,
+    /// Keeping templates in step.
+    pub templates: TemplateSettings,
     /// Traces.
     pub trace: TraceSettings,
 }
@@ -113,6 +130,7 @@ pub struct Inner {
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
+    template_settings: TemplateSettings,
     dispatcher: Dispatcher,
     quotas: QuotaBook,
     waiters: Waiters,
@@ -120,6 +138,7 @@ pub struct Inner {
     metrics: Arc<Metrics>,
     tracer: Tracer,
     seen: Seen,
+    follower_syncs: SyncDesk,
     retention: RetentionSettings,
     stopping: AtomicBool,
     rule_book: RuleBook,
@@ -131,6 +150,7 @@ pub struct Inner {
     acquaintances: Arc<Semaphore>,
     questions: Semaphore,
     console: Console,
+    history_room: History,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -186,6 +206,7 @@ impl Engine {
                 Arc::clone(&metrics),
             ),
             catalogue: Catalogue::default(),
+            template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
             quotas: QuotaBook::default(),
             waiters: Waiters::default(),
@@ -193,6 +214,7 @@ impl Engine {
             tracer: Tracer::new(settings.trace, &wechat),
             metrics,
             seen,
+            follower_syncs: SyncDesk::default(),
             retention: settings.retention,
             stopping: AtomicBool::new(false),
             rule_book: RuleBook::default(),
@@ -202,6 +224,7 @@ impl Engine {
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),
             console: Console::default(),
+            history_room: History::default(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

@@ -95,7 +95,7 @@ impl Engine {
                 .account_for(&way.account, way.content.kind())
                 .map_err(|rejection| at_way(index, rejection))?;
             let (template, wrong) = self
-                .check_content(&account, &mut way.content, overflow)
+                .examine(&account, &mut way.content, overflow)
                 .await
                 .map_err(|rejection| at_way(index, rejection))?;
             violations.extend(wrong.into_iter().map(|mut violation| {
@@ -137,7 +137,7 @@ impl Engine {
         for (index, mut way) in others.into_iter().enumerate() {
             let found = match (way.to.take(), &who) {
                 (Some(to), _) => {
-                    let looked = self.recipient(&way.account, to).await;
+                    let looked = self.recipient_there(&way.account, to).await;
                     known(looked.map_err(|rejection| at_way(index, rejection)))?.ok()
                 }
                 (None, Some(who)) => self.find_at(who, way.account.id).await?,
@@ -168,6 +168,24 @@ impl Engine {
             template,
             handling,
         })
+    }
+
+    /// The openid of a person named for a way of their own.
+    async fn recipient_there(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
+        let is_openid = matches!(to, To::OpenId(_));
+        let openid = self.recipient(account, to).await?;
+        if is_openid {
+            let asked = [(account.id, openid.clone())];
+            if let Some(belongs_to) = self.misdirected(&asked).await?.pop()
+                && !belongs_to.is_empty()
+            {
+                return Err(Rejection::WrongAccount {
+                    account: account.name().to_string(),
+                    belongs_to,
+                });
+            }
+        }
+        Ok(openid)
     }
 
     /// Drops the ways whose accounts are no more.

@@ -94,22 +94,22 @@ impl Engine {
         let breaker = account.state.breaker.as_ref();
         if let Some(breaker) = breaker.filter(|it| !it.holds_all() && it.holds(kind)) {
             if breaker.next_try_at > now {
-                return Some(self.spread(breaker.next_try_at));
+                return Some(self.a_little_after(breaker.next_try_at));
             }
             let lane = self.dispatcher.lane(account.id);
             if let Err(until) = lane.tries_kind(now, after(now, TRY)) {
-                return Some(self.spread(until));
+                return Some(self.a_little_after(until));
             }
         }
         if message.priority == Priority::High {
             return None;
         }
         self.reserved_until(account, kind, now)
-            .map(|until| self.spread(until.min(after(now, RESERVE_LOOK))))
+            .map(|until| self.a_little_after(until.min(after(now, RESERVE_LOOK))))
     }
 
     /// A little later, so that those who wait together do not come back together.
-    fn spread(&self, at: Timestamp) -> Timestamp {
+    fn a_little_after(&self, at: Timestamp) -> Timestamp {
         after(at, Duration::from_secs(10).mul_f64(self.chance.unit()))
     }
 

@@ -6,6 +6,7 @@ use hongyan_domain::account::{Account, Parked};
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Attempt, Claimed, Decision, Outcome, Settlement};
 use hongyan_domain::grant::Hold;
+use hongyan_domain::message::Content;
 use hongyan_domain::retry::{RATE_LIMIT_REST, before_sending, decide};
 use hongyan_wechat::ErrClass;
 
@@ -14,6 +15,7 @@ use crate::calls;
 use crate::credentials::CredentialError;
 use crate::dispatch::pace::Signal;
 use crate::dispatch::{ledger, tallies};
+use crate::media::NO_SUCH_MEDIA;
 
 /// How long a message rests whose account has no token at the moment.
 const REST: Duration = Duration::from_secs(1);
@@ -98,6 +100,12 @@ impl Engine {
             }
         };
         let mut renewed = false;
+        // Before the lease is looked at: handing files over takes time too.
+        let mut showing = match message.content {
+            Content::CustomerService(_) => Box::pin(self.show_files(account, &message)).await,
+            _ => Ok(None),
+        };
+        let mut shown_anew = false;
         loop {
             let began = self.clock.now();
             // Whoever claims after us must not overlap with our call.
@@ -107,7 +115,13 @@ impl Engine {
             }
             let mut span = self.send_span(message.trace_context.as_ref(), account, &message);
             let stopwatch = Instant::now();
-            let outcome = calls::send(&self.wechat, &credential.token, &message).await;
+            let outcome = match &showing {
+                Ok(shown) => {
+                    let message = shown.as_deref().unwrap_or(&message);
+                    calls::send(&self.wechat, &credential.token, message).await
+                }
+                Err(outcome) => outcome.clone(),
+            };
             let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());
             metrics.note_call(&outcome, elapsed);
             self.quotas
@@ -152,6 +166,15 @@ impl Engine {
                     credential = fresh;
                     continue;
                 }
+            }
+            if matches!(&outcome, Outcome::Refused(refusal) if refusal.errcode == NO_SUCH_MEDIA)
+                && matches!(&showing, Ok(Some(_)))
+                && !shown_anew
+            {
+                shown_anew = true;
+                Box::pin(self.forget_handed_over(account, &message)).await;
+                showing = Box::pin(self.show_files(account, &message)).await;
+                continue;
             }
             let chance = self.chance.unit();
             let (decision, history) = decide(

@@ -28,6 +28,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::Engine;
+use crate::history::Totals;
 use measured::StoreMetrics;
 use queue::Sample;
 
@@ -67,6 +68,16 @@ impl Metrics {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|id, _| present.contains(id));
+    }
+
+    /// What was counted of each account so far.
+    pub(crate) fn totals(&self) -> HashMap<AccountId, Totals> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(account, counted)| (*account, counted.totals()))
+            .collect()
     }
 
     fn note_queue(&self, sample: Sample) {

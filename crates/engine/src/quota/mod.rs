@@ -13,7 +13,7 @@ use hongyan_domain::clock::{after, beijing_day, beijing_month, next_beijing_midn
 use hongyan_domain::message::Kind;
 use hongyan_domain::port::StoreError;
 use hongyan_domain::quota::{Quota, ReportedQuota};
-use hongyan_wechat::{Call, ErrClass, api};
+use hongyan_wechat::api;
 use jiff::Timestamp;
 
 use crate::Engine;
@@ -154,23 +154,6 @@ impl Engine {
             tracing::warn!(account = %account.name(), %failure, "WeChat could not be asked what is left");
         }
         Ok(clearings)
-    }
-
-    /// A call on an account's behalf; again with a newer token where the first was
-    /// stale.
-    pub(crate) async fn ask_wechat<C: Call>(
-        &self,
-        account: &Account,
-        call: &C,
-    ) -> Result<C::Reply, WechatFailure> {
-        let credential = self.credential(account).await?;
-        match self.call(account.id, &credential.token, call).await {
-            Err(error) if error.class() == ErrClass::StaleCredential => {
-                let fresh = self.fresh_credential(account, &credential).await?;
-                Ok(self.call(account.id, &fresh.token, call).await?)
-            }
-            other => Ok(other?),
-        }
     }
 
     async fn ask_quotas(&self, account: &Account, paths: Vec<String>) -> Result<(), WechatFailure> {

@@ -2,7 +2,6 @@
 
 use hongyan_api as api;
 use hongyan_domain::KeyId;
-use hongyan_domain::account::AccountKind;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::message::{OnUnknown, Priority};
 use hongyan_domain::template::{Overflow, Violation};
@@ -22,20 +21,17 @@ pub(crate) struct Reading {
     pub(crate) violations: Vec<Violation>,
 }
 
-/// Reads a request to send by an account of this kind that came with the key
-/// `caller`, in a trace if that is recorded. `kind_of` tells what other accounts are
-/// that the caller may touch.
+/// Reads a request to send that came with the key `caller`, in a trace if that is
+/// recorded. `is_known` tells which other accounts the caller may touch.
 pub(crate) fn read(
     mut request: api::NewMessage,
-    account_kind: AccountKind,
-    kind_of: &dyn Fn(&str) -> Option<AccountKind>,
+    is_known: &dyn Fn(&str) -> bool,
     caller: KeyId,
     trace_context: Option<TraceContext>,
 ) -> Reading {
     let mut wrong = Vec::new();
     let ways = request.fallback.take().unwrap_or_default();
-    let fallback = fallback::read(ways, kind_of, &mut wrong);
-    check_links(&request, &mut wrong);
+    let fallback = fallback::read(ways, is_known, &mut wrong);
     if let Some(reference) = &request.reference {
         limits::reference(reference, &mut wrong);
     }
@@ -49,7 +45,7 @@ pub(crate) fn read(
     let (priority, on_unknown) = (request.priority, request.on_unknown);
     let (send_at, expires_at) = (request.send_at, request.expires_at);
     let reference = request.reference.clone();
-    let content = content::read(request, account_kind, &mut wrong);
+    let content = content::read(request, &mut wrong);
     let draft = to.zip(content).map(|(to, content)| Draft {
         account,
         to,
@@ -78,21 +74,6 @@ pub(crate) fn read(
     Reading {
         draft,
         violations: wrong,
-    }
-}
-
-/// Where a tap on the card leads.
-pub(super) fn check_links(request: &api::NewMessage, wrong: &mut Vec<Violation>) {
-    if let Some(url) = &request.url {
-        limits::url("/url", url, wrong);
-    }
-    if let Some(page) = &request.page {
-        // The one kind whose page is on the web.
-        if request.kind == api::Kind::Notification {
-            limits::url("/page", page, wrong);
-        } else {
-            limits::page("/page", page, wrong);
-        }
     }
 }
 
@@ -152,7 +133,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::convert::limits::LONGEST_URL;
 
     fn reading(changed: &str) -> Reading {
         let body = format!(
@@ -164,8 +144,7 @@ mod tests {
         let request = serde_json::from_value(serde_json::Value::Object(std::mem::take(&mut value)));
         read(
             request.unwrap(),
-            AccountKind::OfficialAccount,
-            &kind_of,
+            &is_known,
             KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
             None,
         )
@@ -186,7 +165,7 @@ mod tests {
     fn whole(body: serde_json::Value) -> Vec<(String, &'static str)> {
         let request = serde_json::from_value(body).unwrap();
         let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-        read(request, AccountKind::OfficialAccount, &kind_of, key, None)
+        read(request, &is_known, key, None)
             .violations
             .into_iter()
             .map(|v| (v.pointer, v.rule))
@@ -194,8 +173,8 @@ mod tests {
     }
 
     /// The account `mp` beside the message's own.
-    fn kind_of(name: &str) -> Option<AccountKind> {
-        (name == "mp").then_some(AccountKind::MiniProgram)
+    fn is_known(name: &str) -> bool {
+        name == "mp"
     }
 
     #[test]
@@ -298,7 +277,7 @@ mod tests {
             }
             let request = serde_json::from_value(body.clone()).unwrap();
             let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-            let reading = read(request, AccountKind::OfficialAccount, &kind_of, key, None);
+            let reading = read(request, &is_known, key, None);
             assert!(reading.violations.is_empty(), "{body}");
             assert_eq!(reading.draft.unwrap().content.kind().as_str(), kind);
         }
@@ -316,28 +295,7 @@ mod tests {
         for (name, value, pointer, rule) in [
             ("scene", json!(10001), "/scene", "range"),
             ("scene", json!(null), "/scene", "missing"),
-            ("title", json!("t".repeat(16)), "/title", "too_long"),
-            ("title", json!(" "), "/title", "empty"),
             ("title", json!(null), "/title", "missing"),
-            ("data", json!({}), "/data/content", "missing"),
-            (
-                "data",
-                json!({"content": ""}),
-                "/data/content/value",
-                "empty",
-            ),
-            (
-                "data",
-                json!({"content": "字".repeat(201)}),
-                "/data/content/value",
-                "too_long",
-            ),
-            (
-                "data",
-                json!({"content": "x", "remark": "y"}),
-                "/data/remark",
-                "unknown_key",
-            ),
             ("page", json!("pages/a"), "/page", "not_for_kind"),
         ] {
             assert_eq!(
@@ -369,10 +327,6 @@ mod tests {
             ]
         );
         assert_eq!(
-            rules(r#","kind":"notification","page":"pages/a""#),
-            one("/page", "form")
-        );
-        assert_eq!(
             rules(r#","kind":"subscribe","url":"https://a.example""#),
             one("/url", "not_for_kind")
         );
@@ -381,10 +335,6 @@ mod tests {
 
     #[test]
     fn every_limit_is_reached_and_not_passed() {
-        let url =
-            |length: usize| format!(r#","url":"https://a.example/{}""#, "x".repeat(length - 18));
-        assert!(rules(&url(LONGEST_URL)).is_empty());
-        assert_eq!(rules(&url(LONGEST_URL + 1)), one("/url", "too_long"));
         let reference = |length| format!(r#","reference":"{}""#, "号".repeat(length));
         assert!(rules(&reference(128)).is_empty());
         assert_eq!(rules(&reference(129)), one("/reference", "too_long"));
@@ -405,11 +355,6 @@ mod tests {
 
     #[test]
     fn forms_are_checked() {
-        assert_eq!(
-            rules(r#","url":"javascript:alert(1)""#),
-            one("/url", "form")
-        );
-        assert_eq!(rules(r#","url":"https://""#), one("/url", "form"));
         assert_eq!(rules(r#","metadata":[]"#), one("/metadata", "type"));
         assert_eq!(
             rules(r#","reference":"a\u0000""#),
@@ -424,10 +369,6 @@ mod tests {
             one("/template_id", "form")
         );
         assert_eq!(
-            rules(r##","data":{"a/b":{"value":"x","color":"red"}}"##),
-            one("/data/a~1b/color", "form")
-        );
-        assert_eq!(
             rules(r#","miniprogram":{"appid":""}"#),
             one("/miniprogram/appid", "form")
         );
@@ -435,7 +376,7 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once_and_the_draft_still_made() {
-        let reading = reading(r#","url":"x","reference":"","page":"p""#);
+        let reading = reading(r#","metadata":[],"reference":"","page":"p""#);
         assert_eq!(reading.violations.len(), 3);
         assert!(reading.draft.is_some());
     }

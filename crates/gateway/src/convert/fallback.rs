@@ -1,18 +1,16 @@
 //! The further ways of a request to send, read as the request itself is.
 
 use hongyan_api as api;
-use hongyan_domain::account::AccountKind;
 use hongyan_domain::template::Violation;
 use hongyan_engine::{DraftWay, MOST_WAYS};
 
 use super::{content, draft};
 use crate::extract::invalid;
 
-/// Reads further ways. `kind_of` tells what an account is that the caller may touch.
-/// What is wrong is said below `/fallback/N`.
+/// Reads further ways. `is_known` tells which accounts the caller may touch. What is wrong is said below `/fallback/N`.
 pub(super) fn read(
     ways: Vec<api::Fallback>,
-    kind_of: &dyn Fn(&str) -> Option<AccountKind>,
+    is_known: &dyn Fn(&str) -> bool,
     wrong: &mut Vec<Violation>,
 ) -> Vec<DraftWay> {
     let count = ways.len();
@@ -28,7 +26,7 @@ pub(super) fn read(
     let mut read = Vec::with_capacity(count);
     for (index, way) in ways.into_iter().enumerate() {
         let mut wrong_here = Vec::new();
-        read.extend(one(way, kind_of, &mut wrong_here));
+        read.extend(one(way, is_known, &mut wrong_here));
         wrong.extend(below(&format!("/fallback/{index}"), wrong_here));
     }
     read
@@ -44,11 +42,10 @@ pub(crate) fn below(place: &str, violations: Vec<Violation>) -> impl Iterator<It
 
 fn one(
     way: api::Fallback,
-    kind_of: &dyn Fn(&str) -> Option<AccountKind>,
+    is_known: &dyn Fn(&str) -> bool,
     wrong: &mut Vec<Violation>,
 ) -> Option<DraftWay> {
-    let account_kind = kind_of(&way.account);
-    if account_kind.is_none() {
+    if !is_known(&way.account) {
         let shown: String = way.account.chars().take(64).collect();
         wrong.push(invalid(
             "/account",
@@ -63,8 +60,7 @@ fn one(
         .map(|to| draft::recipient(to, wrong).ok_or(()));
     let account = way.account.clone();
     let request = as_message(way);
-    draft::check_links(&request, wrong);
-    let content = content::read(request, account_kind?, wrong)?;
+    let content = content::read(request, wrong)?;
     Some(DraftWay {
         account,
         to: to.transpose().ok()?,

@@ -5,16 +5,16 @@ use hongyan_domain::AccountId;
 use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind};
 use hongyan_domain::grant::Withheld;
 use hongyan_domain::message::{
-    Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown, Priority,
-    Status, Value,
+    Card, Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown,
+    Opens, Priority, Status, Value,
 };
-use hongyan_domain::template::Line;
+use hongyan_domain::template::Violation;
 use hongyan_engine::WaitingReason;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::diagnosis;
 use super::route::Ways;
+use super::{diagnosis, violation};
 
 /// A message just taken in.
 pub(crate) fn accepted(message: &Message) -> api::Accepted {
@@ -328,15 +328,32 @@ fn with_address(sentence: String, seen_ip: Option<&str>) -> String {
     }
 }
 
-/// The lines of a card.
-pub(crate) fn preview(lines: Vec<Line>) -> Vec<api::PreviewLine> {
-    lines
-        .into_iter()
-        .map(|line| api::PreviewLine {
-            label: line.label,
-            value: line.value,
-        })
-        .collect()
+/// What a check found, with the card.
+pub(crate) fn validation(violations: Vec<Violation>, card: Card) -> api::Validation {
+    api::Validation {
+        valid: violations.is_empty(),
+        violations: violations.into_iter().map(violation).collect(),
+        title: card.title,
+        preview: card
+            .lines
+            .into_iter()
+            .map(|line| api::PreviewLine {
+                label: line.label,
+                value: line.value,
+            })
+            .collect(),
+        opens: card.opens.map(|opens| match opens {
+            Opens::Web(url) => api::PreviewTarget {
+                url: Some(url),
+                ..api::PreviewTarget::default()
+            },
+            Opens::MiniProgram { appid, page } => api::PreviewTarget {
+                url: None,
+                appid: appid.map(|appid| appid.to_string()),
+                page,
+            },
+        }),
+    }
 }
 
 /// A kind as the API names it.

@@ -4,11 +4,12 @@
 pub(crate) mod account;
 pub(crate) mod callback;
 mod content;
-mod customer_service;
 pub(crate) mod draft;
 pub(crate) mod fallback;
 pub(crate) mod key;
 pub(crate) mod limits;
+pub(crate) mod manage;
+pub(crate) mod menu;
 pub(crate) mod message;
 mod options;
 pub(crate) mod person;
