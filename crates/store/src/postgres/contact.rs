@@ -233,8 +233,8 @@ pub(super) async fn accounts_of(db: &Db, openid: &OpenId) -> Outcome<Vec<Account
     let find = db
         .prepare_cached(
             "-- people.accounts_of\n\
-             SELECT a.id FROM account a WHERE EXISTS (\
-                SELECT 1 FROM contact c WHERE c.account = a.id AND c.openid = $1) ORDER BY a.id",
+             SELECT a.id FROM account a WHERE (\
+                SELECT true FROM contact c WHERE c.account = a.id AND c.openid = $1) ORDER BY a.id",
         )
         .await?;
     let rows = db.query(&find, &[&text(openid.as_str())]).await?;
