@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod breaker;
 mod callbacks;
 mod callbacks_refused;
 mod consent;
@@ -15,9 +16,12 @@ mod logins;
 mod metrics;
 mod nodes;
 mod people;
+mod quotas;
 mod receipts;
+mod routes;
 mod rules;
 mod secrets;
+mod timing;
 mod tokens;
 mod traces;
 mod waiting;
