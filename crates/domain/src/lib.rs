@@ -10,17 +10,21 @@
 //!   is done.
 
 pub mod account;
+pub mod breaker;
 pub mod broadcast;
 pub mod callback;
 pub mod clock;
+pub mod console;
 pub mod contact;
 pub mod delivery;
 pub mod grant;
+pub mod history;
 pub mod ids;
 pub mod key;
 pub mod media;
 pub mod menu;
 pub mod message;
+pub mod pointer;
 pub mod port;
 pub mod qrcode;
 pub mod quota;

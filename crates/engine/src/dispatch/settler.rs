@@ -82,12 +82,17 @@ impl Engine {
                 }
             }
         }
+        for settlement in settlements.iter() {
+            if let Decision::Reroute(next) = &settlement.decision {
+                self.dispatcher.wake_account(next.account);
+            }
+        }
         self.waiters.wake(
             settlements
                 .iter()
                 .filter_map(|settlement| match settlement.decision {
                     Decision::Settle { .. } => Some(settlement.message),
-                    Decision::RetryAt { .. } | Decision::Park { .. } => None,
+                    Decision::RetryAt { .. } | Decision::Park { .. } | Decision::Reroute(_) => None,
                 }),
         );
         again

@@ -4,24 +4,36 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use hongyan_domain::account::{Account, AccountSettings, Illness, Parked};
+use bytes::Bytes;
+use hongyan_domain::account::{Account, AccountSettings, Breaker, Illness, Parked};
+use hongyan_domain::broadcast::{
+    Broadcast, BroadcastState, Counts, Recipient, RecipientId, Skipped,
+};
 use hongyan_domain::callback::{
     Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
 };
-use hongyan_domain::contact::{Contact, Sighting, User, UserId};
+use hongyan_domain::console::{Operator, Session};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
 use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
+use hongyan_domain::history::Count;
 use hongyan_domain::key::ApiKey;
+use hongyan_domain::media::Media;
+use hongyan_domain::menu::MenuVersion;
+use hongyan_domain::message::Priority;
 use hongyan_domain::port::{
-    Accepted, AccountStore, Ask, Batch, Binding, Cancellation, ContactFilter, CredentialLease,
-    CredentialStore, EarlierLogin, Hint, Idempotency, InboxStore, KeyStore, LedgerStore,
-    MessageFilter, MessageStore, NewBatch, Page, PeopleStore, QueueDepth, QueueStore, RefreshCount,
-    Requeue, Revision, RuleStore, Settled, Store, StoreError, StoredCredential, StoredResponse,
-    TemplateStore, TicketHolder, Usage, Walk, WebStore,
+    Accepted, AccountStore, Ask, Batch, Binding, BroadcastStore, Cancellation, ConsoleStore,
+    ContactFilter, CredentialLease, CredentialStore, EarlierLogin, Expanded, Expansion, Hint,
+    HistoryStore, Idempotency, InboxStore, Intake, KeyStore, LedgerStore, MediaStore, MenuStore,
+    MessageFilter, MessageStore, NewBatch, Page, PeopleStore, QueueDepth, QueueStore, QuotaStore,
+    RefreshCount, Requeue, Revision, RuleStore, Settled, Store, StoreError, StoredCredential,
+    StoredResponse, TemplateStore, TicketHolder, Usage, Walk, WebStore,
 };
+use hongyan_domain::qrcode::QrCode;
+use hongyan_domain::quota::{CallsMade, Quota, ReportedQuota};
 use hongyan_domain::rule::RuleSet;
-use hongyan_domain::template::Template;
-use hongyan_domain::{AccountId, CallbackId, KeyId, MessageId, NodeId};
+use hongyan_domain::template::{Template, TemplateChange, TemplateUse};
+use hongyan_domain::{AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId};
 use hongyan_wechat::{AccessToken, JsTicket, OpenId, SessionKey, TemplateId, UnionId};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -128,7 +140,82 @@ measured! {
         fn remove_account(id: AccountId) -> ();
         fn set_parked(id: AccountId, parked: Option<&Parked>) -> ();
         fn set_illness(id: AccountId, illness: Option<&Illness>) -> ();
+        fn set_breaker(id: AccountId, breaker: Option<&Breaker>) -> ();
         fn revisions() -> Vec<Revision>;
+    }
+    BroadcastStore {
+        fn add_broadcast(broadcast: &Broadcast, once: Option<&Idempotency>) -> ();
+        fn broadcast(id: BroadcastId) -> Option<Broadcast>;
+        fn broadcasts(accounts: Option<&[AccountId]>, page: &Page<BroadcastId>) -> Vec<Broadcast>;
+        fn add_recipients(id: BroadcastId, intake: &Intake) -> Option<Broadcast>;
+        fn recipients(id: BroadcastId, chunk: u32) -> Vec<Recipient>;
+        fn move_broadcast(
+            id: BroadcastId,
+            from: &[BroadcastState],
+            to: BroadcastState,
+            problem: Option<&str>,
+            at: Timestamp
+        ) -> Option<Broadcast>;
+        fn expand(id: BroadcastId, expansion: &Expansion) -> Option<Expanded>;
+        fn lease_broadcasts(node: NodeId, lease: Duration) -> Vec<Broadcast>;
+        fn broadcast_counts(id: BroadcastId) -> Counts;
+        fn skipped(id: BroadcastId, page: &Page<i64>) -> Vec<(i64, Skipped)>;
+        fn forget_broadcasts(before: Timestamp, limit: usize) -> usize;
+    }
+    MediaStore {
+        fn add_media(media: &Media, bytes: &Bytes) -> Media;
+        fn media(account: AccountId, id: MediaId) -> Option<Media>;
+        fn media_bytes(account: AccountId, id: MediaId) -> Option<Bytes>;
+        fn medias(account: AccountId, page: &Page<MediaId>) -> Vec<Media>;
+        fn note_at_wechat(
+            account: AccountId,
+            id: MediaId,
+            at_wechat: Option<(&str, Timestamp)>
+        ) -> ();
+        fn remove_media(account: AccountId, id: MediaId) -> bool;
+    }
+    MenuStore {
+        fn keep_menu(
+            account: AccountId,
+            document: Option<&str>,
+            note: Option<&str>,
+            applied_by: Option<KeyId>,
+            at: Timestamp
+        ) -> MenuVersion;
+        fn menu_versions(account: AccountId, page: &Page<u32>) -> Vec<MenuVersion>;
+        fn menu_version(account: AccountId, version: u32) -> Option<MenuVersion>;
+        fn keep_qrcode(code: &QrCode) -> QrCode;
+        fn qrcodes(account: AccountId, page: &Page<String>) -> Vec<QrCode>;
+        fn forget_qrcode(account: AccountId, scene: &str) -> bool;
+    }
+    ConsoleStore {
+        fn add_operator(operator: &Operator, only_as_first: bool) -> ();
+        fn operators() -> Vec<Operator>;
+        fn change_operator(operator: &Operator, ends_sessions: bool) -> ();
+        fn remove_operator(id: KeyId) -> ();
+        fn begin_session(session: &Session) -> ();
+        fn session(digest: &[u8; 32]) -> Option<(Session, Operator)>;
+        fn prolong_session(digest: &[u8; 32], ends_at: Timestamp) -> ();
+        fn end_session(digest: &[u8; 32]) -> ();
+        fn forget_sessions(before: Timestamp, limit: usize) -> usize;
+    }
+    HistoryStore {
+        fn note_history(counts: &[Count]) -> ();
+        fn history(
+            accounts: Option<&[AccountId]>,
+            from: Timestamp,
+            to: Timestamp,
+            step: Duration
+        ) -> Vec<Count>;
+        fn forget_history(before: Timestamp, limit: usize) -> usize;
+    }
+    QuotaStore {
+        fn note_calls(calls: &[CallsMade]) -> ();
+        fn note_quota(account: AccountId, path: &str, day: i64, reported: &ReportedQuota) -> ();
+        fn quotas(account: AccountId, day: i64) -> Vec<Quota>;
+        fn count_clearing(account: AccountId, month: i64) -> u32;
+        fn clearings(account: AccountId, month: i64) -> u32;
+        fn forget_counts(day: i64, limit: usize) -> usize;
     }
     CredentialStore {
         fn credential(account: AccountId) -> Option<StoredCredential>;
@@ -194,6 +281,18 @@ measured! {
         fn users(page: &Page<UserId>) -> Vec<User>;
         fn user_of(account: AccountId, openid: &OpenId) -> Option<UserId>;
         fn remove_user(id: &UserId) -> ();
+        fn accounts_of(openids: &[OpenId]) -> Vec<Vec<AccountId>>;
+        fn openids_of(account: AccountId, who: &[RecipientId]) -> Vec<Option<OpenId>>;
+        fn follower_sync(account: AccountId) -> Option<FollowerSync>;
+        fn step_follower_sync(
+            account: AccountId,
+            from: Option<&FollowerSync>,
+            step: &SyncStep,
+            to: &FollowerSync
+        ) -> bool;
+        fn describe(account: AccountId, people: &[Described]) -> ();
+        fn undescribed(account: AccountId, after: Option<&OpenId>, limit: usize) -> Vec<OpenId>;
+        fn count_contacts(account: AccountId) -> (u64, u64);
     }
     RuleStore {
         fn replace_rules(account: AccountId, rules: &RuleSet) -> ();
@@ -231,14 +330,26 @@ measured! {
         fn forget_finished(before: Timestamp, limit: usize) -> usize;
     }
     QueueStore {
-        fn claim(account: AccountId, limit: usize, lease: Duration) -> Batch;
+        fn claim(account: AccountId, limit: usize, lease: Duration, least: Priority) -> Batch;
+        fn backlog(account: AccountId, least: Priority, at_most: usize) -> usize;
         fn settle(settlements: Arc<[Settlement]>) -> Vec<Settled>;
         fn release(held: &[(MessageId, i64)]) -> ();
         fn expire(limit: usize) -> Vec<MessageId>;
         fn depths() -> Vec<QueueDepth>;
     }
     TemplateStore {
-        fn replace_templates(account: AccountId, templates: &[Template]) -> ();
+        fn replace_templates(
+            account: AccountId,
+            templates: &[Template],
+            changes: &[TemplateChange]
+        ) -> ();
+        fn template_changes(account: AccountId, page: &Page<i64>) -> Vec<(i64, TemplateChange)>;
+        fn note_template_uses(uses: &[(AccountId, TemplateId, TemplateUse)]) -> ();
+        fn template_uses(
+            account: AccountId,
+            id: &TemplateId,
+            since: Timestamp
+        ) -> Vec<TemplateUse>;
         fn templates(account: AccountId) -> Vec<Template>;
         fn template(account: AccountId, id: &TemplateId) -> Option<Template>;
     }

@@ -60,17 +60,18 @@ impl Step {
         if !follows {
             return Ok(false);
         }
+        let mut to = self.to.clone();
         match &self.step {
             SyncStep::Begin | SyncStep::Noted => {}
             SyncStep::Listed(openids) => self.list(db, openids, now)?,
-            SyncStep::ListEnded => self.end_list(db, now)?,
+            SyncStep::ListEnded => to.gone = self.end_list(db, now)?,
             SyncStep::Described(described) => self.describe(db, described, now)?,
         }
         db.prepare_cached(
             "-- followers.keep\n\
              INSERT OR REPLACE INTO follower_sync (account, sync) VALUES (?1, ?2)",
         )?
-        .execute(params![self.account.0, serde_json::to_string(&self.to)?])?;
+        .execute(params![self.account.0, serde_json::to_string(&to)?])?;
         Ok(true)
     }
 
@@ -92,7 +93,8 @@ impl Step {
         Ok(())
     }
 
-    fn end_list(&self, db: &Connection, now: i64) -> Outcome<()> {
+    /// How many are gone.
+    fn end_list(&self, db: &Connection, now: i64) -> Outcome<u64> {
         let mut end = db.prepare_cached(concat!(
             "-- followers.gone\n\
              UPDATE contact SET follow = 2, unfollowed_at = ?4 WHERE account = ?1 AND ",
@@ -100,10 +102,12 @@ impl Step {
             " AND openid = ?5"
         ))?;
         let began = millis(self.to.started_at);
+        let mut gone = 0;
         for openid in &self.gone {
-            end.execute(params![self.account.0, self.to.run, began, now, openid])?;
+            let ended = end.execute(params![self.account.0, self.to.run, began, now, openid])?;
+            gone += u64::from(ended > 0);
         }
-        Ok(())
+        Ok(gone)
     }
 
     fn describe(&self, db: &Connection, described: &[Described], now: i64) -> Outcome<()> {
