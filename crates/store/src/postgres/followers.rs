@@ -55,17 +55,18 @@ pub(super) async fn step(
     if !fits {
         db.roll_back().await?;
         // Where the step is taken the second time, the first one did it.
-        let same = |stands: &FollowerSync| {
-            let gone = stands.gone;
-            *stands == FollowerSync { gone, ..to.clone() }
-        };
-        return Ok(again && stands.as_ref().is_some_and(same));
+        let is_there = stands.is_some_and(|stands| {
+            let counted = *step == SyncStep::ListEnded;
+            let gone = if counted { stands.gone } else { to.gone };
+            stands == FollowerSync { gone, ..to.clone() }
+        });
+        return Ok(again && is_there);
     }
-    let mut kept = to.clone();
+    let mut to = to.clone();
     match step {
         SyncStep::Begin | SyncStep::Noted => {}
-        SyncStep::Listed(openids) => list(db, account.0, openids, to, now).await?,
-        SyncStep::ListEnded => kept.gone = end_list(db, account.0, to, now).await?,
+        SyncStep::Listed(openids) => list(db, account.0, openids, &to, now).await?,
+        SyncStep::ListEnded => to.gone = end_list(db, account.0, &to, now).await?,
         SyncStep::Described(people) => {
             describe(db, account.0, people, millis(to.started_at), now).await?;
         }
@@ -78,7 +79,7 @@ pub(super) async fn step(
         )
         .await?;
     // JSON escapes the one character that a text cannot hold.
-    let state = serde_json::to_string(&kept)?;
+    let state = serde_json::to_string(&to)?;
     tokio::try_join!(
         async { db.execute(&keep, &[&account.0, &state]).await },
         db.commit()
@@ -113,7 +114,7 @@ async fn list(
     Ok(())
 }
 
-/// How many are gone.
+/// How many do not follow any more.
 async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outcome<u64> {
     let end = db
         .prepare_cached(
