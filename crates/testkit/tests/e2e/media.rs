@@ -190,6 +190,7 @@ async fn typing_is_shown_to_whoever_just_wrote() {
         openid: app.openid.clone(),
         typing: true,
     };
+    app.advance(Duration::from_secs(60));
     let early = app.client.show_typing("oa", &typing).await.unwrap_err();
     assert_eq!(early.problem.unwrap().errcode, Some(45080));
     let hello = Action::SendText {
