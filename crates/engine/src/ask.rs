@@ -66,10 +66,10 @@ impl Engine {
         call: &C,
     ) -> Result<Result<C::Reply, CallError>, WechatFailure> {
         let credential = self.credential(account).await?;
-        match self.wechat.call(Some(&credential.token), call).await {
+        match self.call(account.id, &credential.token, call).await {
             Err(error) if error.class() == ErrClass::StaleCredential => {
                 let fresh = self.fresh_credential(account, &credential).await?;
-                Ok(self.wechat.call(Some(&fresh.token), call).await)
+                Ok(self.call(account.id, &fresh.token, call).await)
             }
             answered => Ok(answered),
         }
