@@ -221,8 +221,8 @@ async fn every_way_is_checked_when_the_message_is_taken_in() {
         accounts: vec!["mp".to_owned()],
         expires_at: None,
     };
-    let key = app.client.create_key(&key, None).await.unwrap();
-    let client = hongyan_api::Client::new(&app.url, key.key.expose()).unwrap();
+    let key = app.client.add_key(&key, None).await.unwrap();
+    let client = hongyan_api::Client::new(&app.url, key.api_key.expose()).unwrap();
     let refused = client
         .send(
             &either(&app, Recipient::openid(&app.mp_openid)),
