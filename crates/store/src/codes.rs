@@ -2,10 +2,13 @@
 //! used again for something else.
 
 use hongyan_domain::account::{AccountKind, TokenMode};
+use hongyan_domain::broadcast::{BroadcastState, WhySkipped};
 use hongyan_domain::callback::Mode;
+use hongyan_domain::console::Role;
 use hongyan_domain::contact::Follow;
 use hongyan_domain::delivery::OutcomeKind;
 use hongyan_domain::grant::WindowCause;
+use hongyan_domain::media::MediaKind;
 use hongyan_domain::message::{Kind, OnUnknown, Priority, State};
 use hongyan_domain::template::Subscription;
 
@@ -43,6 +46,18 @@ pub(crate) fn account_kind_code(kind: AccountKind) -> i16 {
 pub(crate) fn account_kind(code: impl Into<i64>) -> Read<AccountKind> {
     let all = [AccountKind::OfficialAccount, AccountKind::MiniProgram];
     read(all, account_kind_code, code, "kind of account")
+}
+
+pub(crate) fn role_code(role: Role) -> i16 {
+    match role {
+        Role::Admin => 1,
+        Role::Operator => 2,
+        Role::Viewer => 3,
+    }
+}
+
+pub(crate) fn role(code: impl Into<i64>) -> Read<Role> {
+    read(Role::ALL, role_code, code, "role")
 }
 
 pub(crate) fn token_mode_code(mode: TokenMode) -> i16 {
@@ -110,6 +125,33 @@ pub(crate) fn window_cause(code: impl Into<i64>) -> Read<WindowCause> {
         |cause| cause.code().into(),
         code,
         "cause of a window",
+    )
+}
+
+pub(crate) fn broadcast_state(code: impl Into<i64>) -> Read<BroadcastState> {
+    read(
+        BroadcastState::ALL,
+        |state| state.code().into(),
+        code,
+        "state of a broadcast",
+    )
+}
+
+pub(crate) fn why_skipped(code: impl Into<i64>) -> Read<WhySkipped> {
+    read(
+        WhySkipped::ALL,
+        |why| why.code().into(),
+        code,
+        "reason to pass somebody over",
+    )
+}
+
+pub(crate) fn media_kind(code: impl Into<i64>) -> Read<MediaKind> {
+    read(
+        MediaKind::ALL,
+        |kind| kind.code().into(),
+        code,
+        "kind of file",
     )
 }
 
@@ -182,6 +224,15 @@ mod tests {
         }
         for one in WindowCause::ALL {
             assert_eq!(window_cause(one.code()), Ok(one));
+        }
+        for one in BroadcastState::ALL {
+            assert_eq!(broadcast_state(one.code()), Ok(one));
+        }
+        for one in WhySkipped::ALL {
+            assert_eq!(why_skipped(one.code()), Ok(one));
+        }
+        for one in MediaKind::ALL {
+            assert_eq!(media_kind(one.code()), Ok(one));
         }
         for one in [None, Some(0), Some(10_000)] {
             assert_eq!(scene(scene_code(one)), one);
