@@ -24,10 +24,12 @@ mod message;
 mod page;
 mod problem;
 mod qrcode;
+mod quota;
 pub mod rule;
 mod secret;
 mod tag;
 mod template;
+mod timing;
 mod user;
 mod web;
 
@@ -59,14 +61,18 @@ pub use menu::{
     MenuChange, MenuChangeKind, MenuNote, MenuPlan, MenuSource, MenuVersion, RollBackMenu,
 };
 pub use message::{
-    Accepted, Attempt, BatchResult, BatchResults, Data, Kind, Language, Message, MessageBatch,
-    MessageFilter, MiniProgramLink, MiniProgramState, NewMessage, OnUnknown, Outcome, Overflow,
-    PreviewLine, PreviewTarget, Priority, Receipt, Recipient, RetiredKind, SlotValue, Status,
-    StyledValue, Validation, Waiting, WaitingFor, Withheld, WithheldReason,
+    Accepted, Attempt, BatchResult, BatchResults, Data, Fallback, Kind, Language, LeftRoute,
+    Message, MessageBatch, MessageFilter, MessageRoute, MiniProgramLink, MiniProgramState,
+    NewMessage, OnUnknown, Outcome, Overflow, PreviewLine, PreviewTarget, Priority, Receipt,
+    Recipient, RetiredKind, SlotValue, Status, StyledValue, Validation, Waiting, WaitingFor,
+    WhyLeft, Withheld, WithheldReason,
 };
 pub use page::{List, PageQuery};
 pub use problem::{Problem, Violation};
 pub use qrcode::{NewQrCode, QrCode};
+pub use quota::{
+    AccountQuota, AccountStats, ClearQuota, Clearings, Forecast, QueueDepth, Quota, Stats,
+};
 pub use secret::Secret;
 pub use tag::{NewTag, People, PeopleChanged, Tag};
 pub use template::{
@@ -74,5 +80,6 @@ pub use template::{
     LibraryTitles, NewTemplate, Subscription, SyncReport, Template, TemplateCategory,
     TemplateChange, TemplateForm, TemplateSender, TemplateWarning,
 };
+pub use timing::{FrequencyCap, QuietAction, QuietHours};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};

@@ -10,6 +10,7 @@
 //!   is done.
 
 pub mod account;
+pub mod breaker;
 pub mod broadcast;
 pub mod callback;
 pub mod clock;

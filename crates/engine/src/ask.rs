@@ -25,12 +25,18 @@ pub enum ManageError {
     },
     /// WeChat or storage.
     #[error(transparent)]
-    Wechat(#[from] WechatFailure),
+    Wechat(Box<WechatFailure>),
+}
+
+impl From<WechatFailure> for ManageError {
+    fn from(failure: WechatFailure) -> Self {
+        Self::Wechat(Box::new(failure))
+    }
 }
 
 impl From<StoreError> for ManageError {
     fn from(error: StoreError) -> Self {
-        Self::Wechat(error.into())
+        WechatFailure::from(error).into()
     }
 }
 
@@ -60,10 +66,10 @@ impl Engine {
         call: &C,
     ) -> Result<Result<C::Reply, CallError>, WechatFailure> {
         let credential = self.credential(account).await?;
-        match self.wechat.call(Some(&credential.token), call).await {
+        match self.call(account.id, &credential.token, call).await {
             Err(error) if error.class() == ErrClass::StaleCredential => {
                 let fresh = self.fresh_credential(account, &credential).await?;
-                Ok(self.wechat.call(Some(&fresh.token), call).await)
+                Ok(self.call(account.id, &fresh.token, call).await)
             }
             answered => Ok(answered),
         }

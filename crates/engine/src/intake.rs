@@ -1,14 +1,15 @@
 //! Taking messages in: checked, stored, answered for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hongyan_domain::account::{Account, AccountKind, Illness};
+use hongyan_domain::account::{Account, AccountKind, Breaker, Illness};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::message::{
-    Card, Content, Kind, Message, OnUnknown, Priority, State, card, check,
+    Card, Content, Handling, Kind, Message, OnUnknown, Priority, State, card, check,
 };
 use hongyan_domain::port::{
     Accepted, Cancellation, Idempotency, MessageFilter, NewBatch, Page, Requeue, StoreError,
@@ -21,10 +22,12 @@ use hongyan_wechat::{OpenId, TemplateId, UnionId};
 use jiff::Timestamp;
 
 use crate::Engine;
+use crate::dispatch::gate;
 use crate::metrics::Tally;
 use crate::people::LoginFailure;
 use crate::templates::{WechatFailure, uses_of};
 use crate::trace::Span;
+use crate::ways::{CheckedWay, DraftWay, Start};
 
 /// How far ahead a message may be scheduled.
 const FARTHEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -63,6 +66,9 @@ pub struct Draft {
     pub to: To,
     /// What to say.
     pub content: Content,
+    /// Further ways, tried in order while the person definitely cannot be reached by
+    /// the one before; at most [`crate::MOST_WAYS`].
+    pub fallback: Vec<DraftWay>,
     /// What to do with values that are too long.
     pub overflow: Overflow,
     /// Who goes first.
@@ -151,6 +157,13 @@ pub enum Rejection {
     },
     /// The login code brought nobody.
     Login(LoginFailure),
+    /// One of the further ways cannot be taken.
+    Way {
+        /// Its place in the fallback, from 0.
+        index: usize,
+        /// Why.
+        rejection: Box<Rejection>,
+    },
     /// The data or the times break rules: all of them.
     Invalid {
         /// The rules broken.
@@ -178,6 +191,18 @@ pub enum WaitingReason {
     /// The account's allowance at WeChat is used up until then.
     Parked {
         /// When sending goes on.
+        until: Timestamp,
+    },
+    /// WeChat refuses what the account sends.
+    Blocked(Breaker),
+    /// The account disturbs nobody until then.
+    QuietHours {
+        /// When they end.
+        until: Timestamp,
+    },
+    /// What is left of the day's allowance is kept for urgent messages.
+    Reserved {
+        /// When the day turns.
         until: Timestamp,
     },
 }
@@ -300,36 +325,52 @@ impl Engine {
                 .field_names
                 .get(template.id.as_str()),
         });
-        let violations = check::check(content, account.settings.kind, form, overflow);
+        let mut violations = check::check(content, account.settings.kind, form, overflow);
+        if matches!(content, Content::CustomerService(_)) {
+            violations.extend(Box::pin(self.check_files(account, content)).await?);
+        }
         Ok((template, violations))
     }
 
     async fn prepare_one(&self, draft: Draft) -> Result<Prepared, Rejection> {
-        let account = self.account_for(&draft)?;
         let mut content = draft.content;
+        let account = self.account_for(&draft.account, content.kind())?;
+        let now = self.clock.now();
         let (template, mut violations) =
             self.examine(&account, &mut content, draft.overflow).await?;
-        let now = self.clock.now();
+        let others = self
+            .check_ways(draft.fallback, draft.overflow, &mut violations)
+            .await?;
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
-        if matches!(content, Content::CustomerService(_)) {
-            violations.extend(Box::pin(self.check_files(&account, &content)).await?);
-        }
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
                 preview: card(&content, template.as_deref()),
             });
         }
-        // Last, because a login code is used up by it.
-        let to = match draft.to {
-            To::OpenId(openid) => openid,
-            other => Box::pin(self.recipient(&account, other)).await?,
+        let first = CheckedWay {
+            account,
+            content,
+            template,
+            to: None,
         };
+        // Last, because a login code is used up by it.
+        let Start {
+            way,
+            template,
+            mut handling,
+        } = Box::pin(self.find_start(first, draft.to, others, now)).await?;
+        if draft.priority != Priority::High
+            && let Some(account) = self.registry.by_id(way.account)
+        {
+            let first_due_at = draft.send_at.map_or(now, |at| at.max(now));
+            handling.deferred_until = gate::deferred_until(&account, first_due_at);
+        }
         let message = Message {
             id: MessageId::new(now, self.chance.ten_bytes()),
-            account: account.id,
-            to,
-            content,
+            account: way.account,
+            to: way.to,
+            content: way.content,
             priority: draft.priority,
             on_unknown: draft.on_unknown,
             send_at: draft.send_at,
@@ -340,7 +381,7 @@ impl Engine {
             created_by: draft.created_by,
             trace_context: None,
             broadcast: None,
-            handling: None,
+            handling: (handling != Handling::default()).then(|| Box::new(handling)),
         };
         Ok(Prepared {
             message,
@@ -349,7 +390,7 @@ impl Engine {
         })
     }
 
-    async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
+    pub(crate) async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
         let (by, found) = match to {
             To::OpenId(openid) => return Ok(openid),
             To::LoginCode(code) => {
@@ -368,20 +409,19 @@ impl Engine {
         })
     }
 
-    fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
-        let name = &draft.account;
-        let account = self
-            .registry
-            .by_name(name)
-            .ok_or_else(|| Rejection::UnknownAccount { name: name.clone() })?;
+    /// The account of this name, if it is there to send messages of a kind.
+    pub(crate) fn account_for(&self, name: &str, kind: Kind) -> Result<Arc<Account>, Rejection> {
+        let name = name.to_owned();
+        let Some(account) = self.registry.by_name(&name) else {
+            return Err(Rejection::UnknownAccount { name });
+        };
         if account.settings.disabled {
-            return Err(Rejection::AccountDisabled { name: name.clone() });
+            return Err(Rejection::AccountDisabled { name });
         }
-        let kind = draft.content.kind();
         if !account.settings.kind.sends(kind) {
             let account_kind = account.settings.kind;
             return Err(Rejection::WrongKind {
-                account: name.clone(),
+                account: name,
                 account_kind,
                 kind,
             });
@@ -431,6 +471,11 @@ impl Engine {
             .collect();
         due.sort_unstable();
         due.dedup_by_key(|(account, _)| *account);
+        let urgent: HashSet<_> = messages
+            .iter()
+            .filter(|message| message.priority == Priority::High)
+            .map(|message| message.account)
+            .collect();
         let span = self.accept_span(request.as_ref(), &messages);
         // From here on they belong to this span, wherever they are sent.
         if let Some(context) = span.as_ref().and_then(Span::context) {
@@ -451,7 +496,11 @@ impl Engine {
             self.catalogue.uses.add(uses);
             let now = self.clock.now();
             for (account, at) in due {
-                self.dispatcher.wake_account_at(account, at, now);
+                if at <= now && urgent.contains(&account) {
+                    self.dispatcher.wake_urgent(account);
+                } else {
+                    self.dispatcher.wake_account_at(account, at, now);
+                }
             }
         }
         Ok(accepted)
@@ -567,10 +616,28 @@ impl Engine {
         if let Some(until) = account.parked_until(self.clock.now()) {
             return Some(WaitingReason::Parked { until });
         }
-        if self.credentials.current(account.id).is_some() {
+        if self.credentials.current(account.id).is_none()
+            && let Some(illness) = self.illness(&account)
+        {
+            return Some(WaitingReason::Unhealthy(illness));
+        }
+        let message = &delivery.message;
+        if let Some(breaker) = &account.state.breaker
+            && breaker.holds(message.kind())
+        {
+            return Some(WaitingReason::Blocked(breaker.clone()));
+        }
+        if message.priority == Priority::High {
             return None;
         }
-        self.illness(&account).map(WaitingReason::Unhealthy)
+        let now = self.clock.now();
+        let deferred = message.handling.as_ref().and_then(|it| it.deferred_until);
+        let until = gate::deferred_until(&account, now).max(deferred.filter(|until| *until > now));
+        if let Some(until) = until {
+            return Some(WaitingReason::QuietHours { until });
+        }
+        self.reserved_until(&account, message.kind(), now)
+            .map(|until| WaitingReason::Reserved { until })
     }
 }
 

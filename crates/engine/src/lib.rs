@@ -29,16 +29,19 @@ mod menu;
 mod metrics;
 mod people;
 mod qrcode;
+mod quota;
 mod reach;
 mod receipts;
 mod registry;
 mod retention;
 mod rules;
 mod service;
+mod stats;
 mod tags;
 mod templates;
 pub mod trace;
 mod waiters;
+mod ways;
 mod web;
 
 pub use ask::ManageError;
@@ -56,12 +59,15 @@ pub use menu::{AppliedMenu, LiveMenu, MenuChange, MenuSource, menu_of};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
 pub use qrcode::{LONGEST_QRCODE, NewQrCode};
+pub use quota::{QuotaLine, QuotaReport};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
+pub use stats::AccountStats;
 pub use tags::ForMany;
 pub use templates::{LibraryFinding, NewTemplate, SyncReport, TemplateSettings, WechatFailure};
+pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
@@ -88,6 +94,7 @@ use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
 use people::STRIPES;
+use quota::QuotaBook;
 use registry::Registry;
 use rules::RuleBook;
 use templates::Catalogue;
@@ -125,6 +132,7 @@ pub struct Inner {
     catalogue: Catalogue,
     template_settings: TemplateSettings,
     dispatcher: Dispatcher,
+    quotas: QuotaBook,
     waiters: Waiters,
     key_cache: KeyCache,
     metrics: Arc<Metrics>,
@@ -200,6 +208,7 @@ impl Engine {
             catalogue: Catalogue::default(),
             template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
+            quotas: QuotaBook::default(),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
             tracer: Tracer::new(settings.trace, &wechat),

@@ -39,11 +39,12 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
     /// sweeping, removing what is old, looking how full the queue is, joining early
-    /// receipts, forwarding callbacks, listing followers.
+    /// receipts, forwarding callbacks, listing followers, counting calls against
+    /// allowances.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
-        let (stop_others, stop) = watch::channel(false);
+        let (stop_others, mut stop) = watch::channel(false);
         let others = vec![
             tokio::spawn(self.clone().look_after_credentials(stop.clone())),
             tokio::spawn(self.clone().keep_history(stop.clone())),
@@ -54,7 +55,11 @@ impl Engine {
             tokio::spawn(until(stop.clone(), self.clone().sample_queue_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().join_receipts_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().forward_for_ever())),
-            tokio::spawn(until(stop, self.clone().sync_followers_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().sync_followers_for_ever())),
+            tokio::spawn(
+                self.clone()
+                    .tend_quotas_for_ever(async move { ordered(&mut stop).await }),
+            ),
         ];
         Running {
             stop_dispatch,

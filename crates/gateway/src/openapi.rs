@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::extract::Gateway;
 use crate::v1::{
     accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, live, media, menu,
-    messages, qrcodes, reply_rules, tags, templates, users, web,
+    messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,10 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         ))
         .routes(routes!(accounts::check::check))
         .routes(routes!(accounts::access_token::access_token))
+        .routes(routes!(quota::show::show))
+        .routes(routes!(quota::sync::sync))
+        .routes(routes!(quota::clear::clear))
+        .routes(routes!(stats::show::show))
         .routes(routes!(templates::list::list, templates::add::add))
         .routes(routes!(templates::changes::changes))
         .routes(routes!(templates::categories::categories))

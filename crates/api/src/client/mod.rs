@@ -1,6 +1,7 @@
 mod callbacks;
 mod manage;
 mod people;
+mod quotas;
 mod templates;
 
 use std::fmt;

@@ -13,7 +13,8 @@ use hongyan_wechat::ErrClass;
 use crate::Engine;
 use crate::calls;
 use crate::credentials::CredentialError;
-use crate::dispatch::ledger;
+use crate::dispatch::pace::Signal;
+use crate::dispatch::{ledger, tallies};
 use crate::media::NO_SUCH_MEDIA;
 
 /// How long a message rests whose account has no token at the moment.
@@ -29,7 +30,7 @@ impl Engine {
         hold: Hold,
     ) -> Option<Settlement> {
         let Claimed {
-            message,
+            mut message,
             lease,
             history,
             interrupted_at,
@@ -44,6 +45,9 @@ impl Engine {
         if interrupted_at.is_some() {
             metrics.note_interruption();
         }
+        if let Some(handling) = &mut message.handling {
+            self.keep_open_ways(&mut handling.fallback).await;
+        }
         let (decision, history) = before_sending(&message, history, interrupted_at, now);
         let awaits_receipt = message.kind().has_receipt() && account.settings.callback.is_some();
         let settlement = |attempts, outcome: Option<&Outcome>, decision, history, at| Settlement {
@@ -55,7 +59,7 @@ impl Engine {
             history,
             at,
             awaits_receipt,
-            tallied: false,
+            tallied: tallies::is_counted(account, &message),
         };
         if let Some(decision) = decision {
             return Some(settlement(attempts, None, decision, history, now));
@@ -71,6 +75,10 @@ impl Engine {
             let policy = &settings.retry;
             let (decision, history) = decide(&message, history, &outcome, now, now, policy, 0.0);
             return Some(settlement(attempts, Some(&outcome), decision, history, now));
+        }
+        if let Some(at) = self.held_until(account, &message, now) {
+            let decision = Decision::RetryAt { at };
+            return Some(settlement(attempts, None, decision, history, now));
         }
         // Nearly always at hand. What is rare lies in boxes: the future of a send
         // is moved about, and thousands of them exist at a time.
@@ -116,6 +124,14 @@ impl Engine {
             };
             let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());
             metrics.note_call(&outcome, elapsed);
+            self.quotas
+                .note(account.id, calls::path(message.kind()), now);
+            let lane = self.dispatcher.lane(account.id);
+            if lane.note(Signal::from(&outcome), now) {
+                tracing::warn!(account = %account.name(), pace = lane.pace(now), "WeChat is in trouble or finds the account too fast: it slows down");
+            }
+            self.note_answer(account, message.kind(), &outcome, began)
+                .await;
             if let Some(span) = &mut span {
                 span.note_outcome(&outcome);
             }
@@ -178,10 +194,11 @@ impl Engine {
                     errcode: refusal.errcode.0,
                     errmsg: refusal.errmsg.clone(),
                 };
+                self.quotas
+                    .ask_again(account.id, calls::path(message.kind()));
                 Box::pin(self.park(account.id, parked)).await;
             }
             if class == Some(ErrClass::RateLimited) {
-                let lane = self.dispatcher.lane(account.id);
                 lane.rest_until(after(now, RATE_LIMIT_REST), now);
             }
             return Some(settlement(attempts, Some(&outcome), decision, history, now));

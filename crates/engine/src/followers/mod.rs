@@ -70,7 +70,7 @@ impl Engine {
             tracing::info!(account = %account.name(), "a sync of followers began");
         }
         self.follower_syncs.begin(account.id);
-        current.ok_or_else(|| ManageError::Wechat(WechatFailure::Missing))
+        current.ok_or(WechatFailure::Missing.into())
     }
 
     /// How far the newest sync of an account's followers has come.
@@ -245,9 +245,8 @@ impl Engine {
             ..Sighting::of(openid.clone(), at)
         };
         let (contact, _) = self.store.saw(account.id, &sighting, None).await?;
-        if told.subscribe {
+        if told.subscribe && contact.follow != Follow::Unfollowed {
             let known = Described {
-                follow: contact.follow,
                 followed_at: contact.followed_at.or(began(&told)),
                 ..described(told)
             };

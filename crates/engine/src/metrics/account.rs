@@ -59,6 +59,8 @@ pub(crate) struct AccountMetrics {
     /// Refusals by code; `None` = a code that is not in the catalogue.
     refusals: RwLock<BTreeMap<Option<ErrCode>, Counter>>,
     settled: [Counter; State::ALL.len()],
+    /// Messages that went on by another way than this account's.
+    pub(super) rerouted: Counter,
     pub(super) delivery: Histogram,
     pub(super) call: Histogram,
     renewals: [Counter; Renewal::ALL.len()],
@@ -79,6 +81,7 @@ impl Default for AccountMetrics {
             attempts: Default::default(),
             refusals: RwLock::default(),
             settled: Default::default(),
+            rerouted: Counter::default(),
             delivery: Histogram::new(LATENCIES),
             call: Histogram::new(CALLS),
             renewals: Default::default(),
@@ -234,8 +237,13 @@ impl AccountMetrics {
 
     /// Counts what was decided about a message that was first due at `due_at`.
     pub(crate) fn note_settlement(&self, due_at: Timestamp, settlement: &Settlement) {
-        let Decision::Settle { state, .. } = settlement.decision else {
-            return;
+        let state = match settlement.decision {
+            Decision::Settle { state, .. } => state,
+            Decision::Reroute(_) => {
+                self.rerouted.inc();
+                return;
+            }
+            Decision::RetryAt { .. } | Decision::Park { .. } => return,
         };
         self.settled(state).inc();
         if state == State::Accepted {

@@ -20,6 +20,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hongyan_domain::AccountId;
+use hongyan_domain::port::QueueDepth;
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -80,6 +82,11 @@ impl Metrics {
 
     fn note_queue(&self, sample: Sample) {
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(sample);
+    }
+
+    /// How full the queue was when it was last looked at, and when.
+    pub(crate) fn depths(&self) -> Option<(Timestamp, Vec<QueueDepth>)> {
+        self.queue().map(|sample| (sample.at, sample.depths))
     }
 
     fn queue(&self) -> Option<Sample> {

@@ -45,8 +45,7 @@ impl Engine {
         match account.settings.kind {
             AccountKind::OfficialAccount => {
                 let reply = self
-                    .wechat
-                    .call(Some(token), &api::template::ListTemplates)
+                    .call(account.id, token, &api::template::ListTemplates)
                     .await?;
                 let listed = reply.template_list.into_iter();
                 let mut all: Vec<_> = listed
@@ -67,8 +66,7 @@ impl Engine {
             }
             AccountKind::MiniProgram => {
                 let reply = self
-                    .wechat
-                    .call(Some(token), &api::subscribe::ListSubscribeTemplates)
+                    .call(account.id, token, &api::subscribe::ListSubscribeTemplates)
                     .await?;
                 Ok(reply
                     .data
@@ -91,8 +89,7 @@ impl Engine {
         former: &[Template],
     ) -> Result<Vec<Template>, CallError> {
         let listed = self
-            .wechat
-            .call(Some(token), &api::subscribe::ListSubscribeTemplates)
+            .call(account.id, token, &api::subscribe::ListSubscribeTemplates)
             .await;
         match listed {
             Ok(reply) => Ok(reply

@@ -8,9 +8,9 @@ use hongyan_domain::template::{Overflow, Violation};
 use hongyan_domain::trace::TraceContext;
 use hongyan_engine::{Draft, To};
 
-use super::content;
 use super::limits::{self, bad_id};
 use super::shape::child;
+use super::{content, fallback};
 use crate::extract::invalid;
 
 /// A request as far as it could be read.
@@ -22,21 +22,16 @@ pub(crate) struct Reading {
 }
 
 /// Reads a request to send that came with the key `caller`, in a trace if that is
-/// recorded.
+/// recorded. `is_known` tells which other accounts the caller may touch.
 pub(crate) fn read(
-    request: api::NewMessage,
+    mut request: api::NewMessage,
+    is_known: &dyn Fn(&str) -> bool,
     caller: KeyId,
     trace_context: Option<TraceContext>,
 ) -> Reading {
     let mut wrong = Vec::new();
-    if request.fallback.is_some() {
-        wrong.push(invalid(
-            "/fallback",
-            "not_supported_yet",
-            "fallback is not supported by this version; send to one account and kind",
-            "此版本尚不支持 fallback",
-        ));
-    }
+    let ways = request.fallback.take().unwrap_or_default();
+    let fallback = fallback::read(ways, is_known, &mut wrong);
     if let Some(reference) = &request.reference {
         limits::reference(reference, &mut wrong);
     }
@@ -55,6 +50,7 @@ pub(crate) fn read(
         account,
         to,
         content,
+        fallback,
         overflow: match overflow.unwrap_or_default() {
             api::Overflow::Reject => Overflow::Reject,
             api::Overflow::Truncate => Overflow::Truncate,
@@ -82,7 +78,7 @@ pub(crate) fn read(
 }
 
 /// Exactly one way to name the person.
-fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<To> {
+pub(super) fn recipient(to: &api::Recipient, wrong: &mut Vec<Violation>) -> Option<To> {
     let ways = [
         ("openid", &to.openid),
         ("unionid", &to.unionid),
@@ -148,6 +144,7 @@ mod tests {
         let request = serde_json::from_value(serde_json::Value::Object(std::mem::take(&mut value)));
         read(
             request.unwrap(),
+            &is_known,
             KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]),
             None,
         )
@@ -168,18 +165,62 @@ mod tests {
     fn whole(body: serde_json::Value) -> Vec<(String, &'static str)> {
         let request = serde_json::from_value(body).unwrap();
         let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-        read(request, key, None)
+        read(request, &is_known, key, None)
             .violations
             .into_iter()
             .map(|v| (v.pointer, v.rule))
             .collect()
     }
 
+    /// The account `mp` beside the message's own.
+    fn is_known(name: &str) -> bool {
+        name == "mp"
+    }
+
     #[test]
-    fn what_later_versions_bring_is_named() {
+    fn every_way_is_read_like_the_message_and_named_by_its_place() {
+        let way = r#"{"account":"mp","kind":"subscribe","template_id":"s","data":{"thing1":"x"}}"#;
+        let good = reading(&format!(r#","fallback":[{way}]"#));
+        assert!(good.violations.is_empty(), "{:?}", good.violations);
+        let ways = good.draft.unwrap().fallback;
+        assert_eq!(ways.len(), 1);
+        assert_eq!(ways[0].content.kind().as_str(), "subscribe");
+        assert!(ways[0].to.is_none());
+        assert!(rules(r#","fallback":[]"#).is_empty());
+        assert!(rules(r#","fallback":null"#).is_empty());
+        for (bad, pointer, rule) in [
+            (way.replace("mp", "oa"), "/account", "unknown_account"),
+            (
+                way.replace(r#""template_id":"s","#, ""),
+                "/template_id",
+                "missing",
+            ),
+            (
+                way.replace("subscribe", "customer_service"),
+                "/template_id",
+                "not_for_kind",
+            ),
+            (
+                way.replace(r#""data""#, r#""page":"/a","data""#),
+                "/page",
+                "form",
+            ),
+            (
+                way.replace(r#""data""#, r#""to":{},"data""#),
+                "/to",
+                "one_of",
+            ),
+        ] {
+            let found = rules(&format!(r#","fallback":[{way},{bad}]"#));
+            assert!(
+                found.contains(&(format!("/fallback/1{pointer}"), rule)),
+                "{bad} {found:?}"
+            );
+        }
+        let six = vec![way; 6].join(",");
         assert_eq!(
-            rules(r#","fallback":[]"#),
-            one("/fallback", "not_supported_yet")
+            rules(&format!(r#","fallback":[{six}]"#)),
+            one("/fallback", "count")
         );
     }
 
@@ -236,7 +277,7 @@ mod tests {
             }
             let request = serde_json::from_value(body.clone()).unwrap();
             let key = KeyId::new(hongyan_domain::clock::from_millisecond(0), [0; 10]);
-            let reading = read(request, key, None);
+            let reading = read(request, &is_known, key, None);
             assert!(reading.violations.is_empty(), "{body}");
             assert_eq!(reading.draft.unwrap().content.kind().as_str(), kind);
         }

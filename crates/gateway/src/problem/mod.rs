@@ -89,6 +89,13 @@ impl Problem {
         self
     }
 
+    /// The same of a part of the request at `place`.
+    pub(crate) fn below(mut self, place: &str) -> Self {
+        let violations = std::mem::take(&mut self.0.violations);
+        self.0.violations = convert::fallback::below(place, violations).collect();
+        self
+    }
+
     /// The caller may try again after so many seconds.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after = Some(seconds);
@@ -236,7 +243,7 @@ impl From<ManageError> for Problem {
             ),
             ManageError::Invalid(violations) => Self::invalid(violations),
             ManageError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()),
-            ManageError::Wechat(failure) => failure.into(),
+            ManageError::Wechat(failure) => (*failure).into(),
         }
     }
 }

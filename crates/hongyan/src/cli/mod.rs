@@ -16,11 +16,14 @@ mod messages;
 pub(crate) mod output;
 mod people;
 mod qrcodes;
+mod quota;
 mod rules;
 mod send;
 mod serve;
+mod stats;
 mod tags;
 mod templates;
+mod timing;
 mod users;
 
 use std::net::SocketAddr;
@@ -84,6 +87,10 @@ enum Command {
     Rules(rules::Rules),
     /// List, show, follow and replay what WeChat told an account
     Callbacks(callbacks::Callbacks),
+    /// Show what an account may still do today, or have WeChat clear it
+    Quota(quota::QuotaCommand),
+    /// Show how the accounts fare: queues, pace, allowances
+    Stats(stats::Stats),
     /// Make, list and remove API keys, on the database itself: no gateway needed
     Keys(keys::Keys),
     /// Say what a WeChat errcode means and what to do about it
@@ -168,6 +175,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Login(login) => talk(|connection| login.run(connection)),
         Command::Rules(rules) => rules.run(),
         Command::Callbacks(callbacks) => talk(|connection| callbacks.run(connection)),
+        Command::Quota(quota) => talk(|connection| quota.run(connection)),
+        Command::Stats(stats) => talk(|connection| stats.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),
         Command::Explain(explain) => explain.run(),
         Command::Doctor(doctor) => block_on(doctor.run()),

@@ -1,7 +1,8 @@
 use clap::Args;
 use hongyan_api::{
-    Data, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, PreviewTarget, Priority,
-    Recipient, RetiredKind, SendOptions, Sent, SlotValue, Status, StyledValue, Validation,
+    Data, Fallback, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, PreviewTarget,
+    Priority, Recipient, RetiredKind, SendOptions, Sent, SlotValue, Status, StyledValue,
+    Validation,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,9 @@ pub(super) struct Send {
     /// A slot's value; repeat it for every slot. KEY=VALUE, or KEY=VALUE#RRGGBB is not split: use --color
     #[arg(long = "data", value_name = "KEY=VALUE", value_parser = pair)]
     data: Vec<(String, String)>,
+    /// A further way to the person, tried when the one before cannot reach them: JSON such as '{"account": "demo-oa", "kind": "template", "template_id": "…", "data": {…}}'; repeat it for several
+    #[arg(long = "fallback", value_name = "JSON", value_parser = way)]
+    fallback: Vec<Fallback>,
     /// A slot's colour, such as thing1=#173177
     #[arg(long = "color", value_name = "KEY=#RRGGBB", value_parser = pair)]
     colors: Vec<(String, String)>,
@@ -200,6 +204,7 @@ impl Send {
             pagepath: self.pagepath.clone(),
         });
         message.page.clone_from(&self.page);
+        message.fallback = (!self.fallback.is_empty()).then(|| self.fallback.clone());
         message.send_at = self.send_at;
         message.expires_at = self.expires_at;
         message.priority = self.priority;
@@ -273,6 +278,10 @@ fn kind(text: &str) -> Result<Kind, String> {
 
 fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
+}
+
+fn way(text: &str) -> Result<Fallback, String> {
+    serde_json::from_str(text).map_err(|error| format!("expected a way as JSON: {error}"))
 }
 
 /// A name and a value.

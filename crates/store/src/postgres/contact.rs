@@ -234,10 +234,10 @@ pub(super) async fn accounts_of(db: &Db, openids: &[OpenId]) -> Outcome<Vec<Vec<
         .prepare_cached(
             "-- people.accounts_of\n\
              SELECT w.n, a.id FROM unnest($1::text[]) WITH ORDINALITY w(openid, n), account a \
-             WHERE EXISTS (\
-                SELECT 1 FROM contact c WHERE c.account = a.id AND c.openid = w.openid) \
-             OR EXISTS (\
-                SELECT 1 FROM app_user_openid o WHERE o.account = a.id AND o.openid = w.openid) \
+             WHERE (\
+                SELECT true FROM contact c WHERE c.account = a.id AND c.openid = w.openid) \
+             OR (\
+                SELECT true FROM app_user_openid o WHERE o.account = a.id AND o.openid = w.openid) \
              ORDER BY w.n, a.id",
         )
         .await?;

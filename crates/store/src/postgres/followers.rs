@@ -55,13 +55,21 @@ pub(super) async fn step(
     if !fits {
         db.roll_back().await?;
         // Where the step is taken the second time, the first one did it.
-        return Ok(again && stands.as_ref() == Some(to));
+        let is_there = stands.is_some_and(|stands| {
+            let counted = *step == SyncStep::ListEnded;
+            let gone = if counted { stands.gone } else { to.gone };
+            stands == FollowerSync { gone, ..to.clone() }
+        });
+        return Ok(again && is_there);
     }
+    let mut to = to.clone();
     match step {
         SyncStep::Begin | SyncStep::Noted => {}
-        SyncStep::Listed(openids) => list(db, account.0, openids, to, now).await?,
-        SyncStep::ListEnded => end_list(db, account.0, to, now).await?,
-        SyncStep::Described(people) => describe(db, account.0, people, to, now).await?,
+        SyncStep::Listed(openids) => list(db, account.0, openids, &to, now).await?,
+        SyncStep::ListEnded => to.gone = end_list(db, account.0, &to, now).await?,
+        SyncStep::Described(people) => {
+            describe(db, account.0, people, millis(to.started_at), now).await?;
+        }
     }
     let keep = db
         .prepare_cached(
@@ -71,7 +79,7 @@ pub(super) async fn step(
         )
         .await?;
     // JSON escapes the one character that a text cannot hold.
-    let state = serde_json::to_string(to)?;
+    let state = serde_json::to_string(&to)?;
     tokio::try_join!(
         async { db.execute(&keep, &[&account.0, &state]).await },
         db.commit()
@@ -106,7 +114,8 @@ async fn list(
     Ok(())
 }
 
-async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outcome<()> {
+/// How many do not follow any more.
+async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outcome<u64> {
     let end = db
         .prepare_cached(
             "-- followers.end_list\n\
@@ -116,17 +125,18 @@ async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outco
         )
         .await?;
     let began = millis(sync.started_at);
-    db.execute(&end, &[&account, &sync.run, &began, &now])
-        .await?;
-    Ok(())
+    Ok(db
+        .execute(&end, &[&account, &sync.run, &began, &now])
+        .await?)
 }
 
-/// What an event told since the sync began is newer than WeChat's answer may be.
-async fn describe(
+/// Writes what WeChat tells of people, asked since `began`: what an event told later is
+/// newer.
+pub(super) async fn describe(
     db: &Db,
     account: i64,
     people: &[Described],
-    sync: &FollowerSync,
+    began: i64,
     now: i64,
 ) -> Outcome<()> {
     let mut people: Vec<&Described> = people.iter().collect();
@@ -148,11 +158,13 @@ async fn describe(
             details.qr_scene.as_deref().map(text)
         })
         .collect();
+    // One by one, whatever the planner believes of the account: once they are locked
+    // they stay where they are.
     let lock = db
         .prepare_cached(
             "-- followers.lock_people\n\
-             SELECT 1 FROM contact WHERE account = $1 AND openid = ANY($2::text[]) \
-             ORDER BY openid FOR UPDATE",
+             SELECT 1 FROM unnest($2::text[]) d(openid) CROSS JOIN LATERAL (\
+                SELECT 1 FROM contact f WHERE f.account = $1 AND f.openid = d.openid FOR UPDATE) f",
         )
         .await?;
     let describe = db
@@ -164,16 +176,17 @@ async fn describe(
                 follow = CASE WHEN p.is_newer THEN p.follow ELSE c.follow END, \
                 unfollowed_at = CASE WHEN p.is_newer AND p.follow = 2 AND c.follow <> 2 THEN $9 \
                     ELSE c.unfollowed_at END \
-             FROM (SELECT d.*, f.follow <> d.follow AND d.follow <> 0 \
+             FROM (SELECT d.*, f.place, f.follow <> d.follow AND d.follow <> 0 \
                     AND coalesce(CASE f.follow WHEN 1 THEN f.followed_at \
                         WHEN 2 THEN f.unfollowed_at END <= $8, true) AS is_newer \
                 FROM unnest($2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], \
                     $7::text[]) d(openid, follow, followed_at, unionid, details, scene) \
-                JOIN contact f ON f.account = $1 AND f.openid = d.openid) p \
-             WHERE c.account = $1 AND c.openid = p.openid",
+                CROSS JOIN LATERAL (\
+                    SELECT f.ctid AS place, f.follow, f.followed_at, f.unfollowed_at \
+                    FROM contact f WHERE f.account = $1 AND f.openid = d.openid OFFSET 0) f) p \
+             WHERE c.ctid = p.place",
         )
         .await?;
-    let began = millis(sync.started_at);
     tokio::try_join!(
         async { db.query(&lock, &[&account, &openids]).await },
         async {

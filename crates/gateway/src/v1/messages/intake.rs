@@ -79,11 +79,15 @@ struct Read {
 
 fn read<N: Need>(caller: &Caller<N>, request: NewMessage) -> Result<Read, Refusal> {
     caller.account(&request.account).map_err(Refusal::Other)?;
-    let draft::Reading { draft, violations } =
-        draft::read(request, caller.key_id(), caller.trace_context().cloned());
+    let draft::Reading { draft, violations } = draft::read(
+        request,
+        &|name| caller.account(name).is_ok(),
+        caller.key_id(),
+        caller.trace_context().cloned(),
+    );
     match draft {
         // What is refused anyway must not use a login code up.
-        Some(draft) if violations.is_empty() || !matches!(draft.to, To::LoginCode(_)) => {
+        Some(draft) if violations.is_empty() || !uses_login_code(&draft) => {
             Ok(Read { draft, violations })
         }
         _ => Err(Refusal::Invalid {
@@ -91,6 +95,13 @@ fn read<N: Need>(caller: &Caller<N>, request: NewMessage) -> Result<Read, Refusa
             preview: Card::default(),
         }),
     }
+}
+
+fn uses_login_code(draft: &Draft) -> bool {
+    let of_ways = draft.fallback.iter().filter_map(|way| way.to.as_ref());
+    std::iter::once(&draft.to)
+        .chain(of_ways)
+        .any(|to| matches!(to, To::LoginCode(_)))
 }
 
 /// What the engine says, with what was wrong before.
@@ -233,6 +244,10 @@ fn problem(rejection: Rejection) -> Problem {
         }
         Rejection::WrongAccount { account, .. } => wrong_account(&account, &[]),
         Rejection::Login(failure) => by_login(failure),
+        Rejection::Way { index, rejection } => {
+            let place = format!("/fallback/{index}");
+            problem(*rejection).preceded_by(&place).below(&place)
+        }
         Rejection::Invalid { violations, .. } => Problem::invalid(violations),
         Rejection::Store(error) => error.into(),
     }

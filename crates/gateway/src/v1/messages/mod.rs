@@ -63,5 +63,11 @@ fn listed<N: Need>(
 ) -> hongyan_api::Message {
     let waiting = caller.engine().waiting_reason(&delivery);
     let now = caller.engine().clock().now();
-    message(delivery, account.name().as_str(), waiting, now, detail)
+    let name_of = |id| {
+        let account = caller.engine().account_by_id(id)?;
+        let name = account.name().as_str();
+        caller.may_touch(name).then(|| name.to_owned())
+    };
+    let account = account.name().as_str();
+    message(delivery, account, waiting, now, detail, &name_of)
 }
