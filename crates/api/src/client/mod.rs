@@ -1,5 +1,8 @@
+mod broadcasts;
 mod callbacks;
 mod people;
+
+pub use broadcasts::BroadcastVerb;
 
 use std::fmt;
 use std::time::Duration;
