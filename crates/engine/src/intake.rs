@@ -179,7 +179,7 @@ impl Engine {
     /// # Errors
     /// Why it cannot be taken.
     pub async fn prepare(&self, draft: Draft) -> Result<Prepared, Rejection> {
-        let account = self.account_for(&draft)?;
+        let account = self.sending_account(&draft.account, &draft.content)?;
         let mut content = draft.content;
         let template = match content.template_id() {
             Some(id) if content.kind().fills_listed_template() => {
@@ -247,20 +247,28 @@ impl Engine {
         })
     }
 
-    fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
-        let name = &draft.account;
+    /// The account of this name, if it sends such messages.
+    pub(crate) fn sending_account(
+        &self,
+        name: &str,
+        content: &Content,
+    ) -> Result<Arc<Account>, Rejection> {
         let account = self
             .registry
             .by_name(name)
-            .ok_or_else(|| Rejection::UnknownAccount { name: name.clone() })?;
+            .ok_or_else(|| Rejection::UnknownAccount {
+                name: name.to_owned(),
+            })?;
         if account.settings.disabled {
-            return Err(Rejection::AccountDisabled { name: name.clone() });
+            return Err(Rejection::AccountDisabled {
+                name: name.to_owned(),
+            });
         }
-        let kind = draft.content.kind();
+        let kind = content.kind();
         if !account.settings.kind.sends(kind) {
             let account_kind = account.settings.kind;
             return Err(Rejection::WrongKind {
-                account: name.clone(),
+                account: name.to_owned(),
                 account_kind,
                 kind,
             });
@@ -268,7 +276,7 @@ impl Engine {
         Ok(account)
     }
 
-    async fn template_for(
+    pub(crate) async fn template_for(
         &self,
         account: &Account,
         id: &TemplateId,
@@ -477,7 +485,7 @@ fn lines(template: Option<&Template>, content: &Content) -> Vec<Line> {
     }
 }
 
-fn impossible_times(
+pub(crate) fn impossible_times(
     send_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     now: Timestamp,

@@ -11,6 +11,7 @@
 //!   have limits.
 
 mod accounts;
+mod broadcast;
 mod calls;
 pub mod chance;
 mod check;
@@ -33,6 +34,9 @@ pub mod trace;
 mod waiters;
 mod web;
 
+pub use broadcast::{
+    BroadcastProgress, NewBroadcast, PlannedBroadcast, Steered, Upload, UploadRefusal,
+};
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
@@ -62,6 +66,7 @@ use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::AccessToken;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
+use broadcast::Broadcasts;
 use chance::Chance;
 use credentials::Credentials;
 use dispatch::Dispatcher;
@@ -100,10 +105,12 @@ pub struct Inner {
     wechat: WechatClient,
     clock: Arc<dyn Clock>,
     chance: Chance,
+    node: NodeId,
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
     dispatcher: Dispatcher,
+    broadcasts: Broadcasts,
     waiters: Waiters,
     key_cache: KeyCache,
     metrics: Arc<Metrics>,
@@ -175,6 +182,8 @@ impl Engine {
             ),
             catalogue: Catalogue::default(),
             dispatcher: Dispatcher::new(settings.dispatch),
+            broadcasts: Broadcasts::default(),
+            node,
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
             tracer: Tracer::new(settings.trace, &wechat),

@@ -39,7 +39,7 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
     /// sweeping, removing what is old, looking how full the queue is, joining early
-    /// receipts, forwarding callbacks.
+    /// receipts, forwarding callbacks, moving broadcasts on.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
@@ -51,7 +51,8 @@ impl Engine {
             tokio::spawn(until(stop.clone(), self.clone().forget_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().sample_queue_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().join_receipts_for_ever())),
-            tokio::spawn(until(stop, self.clone().forward_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().forward_for_ever())),
+            tokio::spawn(until(stop, self.clone().tend_broadcasts_for_ever())),
         ];
         Running {
             stop_dispatch,
