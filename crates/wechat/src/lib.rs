@@ -41,7 +41,7 @@ pub mod web;
 mod fixture;
 
 pub use base::{Base, BaseUrl, BaseUrlError, Bases};
-pub use call::{Body, Call, Done, json};
+pub use call::{Body, Call, Done, Download, json};
 pub use client::Client;
 pub use errcode::{ErrClass, ErrCode, ErrInfo, Retry};
 pub use error::{ApiError, CallError};
