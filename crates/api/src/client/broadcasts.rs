@@ -118,8 +118,9 @@ impl Client {
         let mut response = answered(request).await?;
         loop {
             match response.chunk().await {
-                Ok(Some(piece)) => take(&piece)
-                    .map_err(|error| ApiError::local(format!("the report: {error}")))?,
+                Ok(Some(piece)) => {
+                    take(&piece).map_err(|error| ApiError::local(format!("the report: {error}")))?
+                }
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     return Err(ApiError::local(format!(

@@ -6,10 +6,12 @@ use hongyan_domain::broadcast::{Audience, Broadcast, CHUNK, Recipient, Recipient
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::Follow;
 use hongyan_domain::port::{ContactFilter, Intake, Page, StoreError};
-use hongyan_wechat::OpenId;
+use hongyan_wechat::api::user::{GetTagged, OpenIdPage};
+use hongyan_wechat::{ErrClass, OpenId};
 
 use super::desk::Step;
 use crate::Engine;
+use crate::templates::WechatFailure;
 
 /// A list in a request is taken in within this time, or never.
 const LIST_WITHIN: Duration = Duration::from_secs(5 * 60);
@@ -37,12 +39,9 @@ impl Engine {
             follow: Some(Follow::Following),
             ..ContactFilter::default()
         };
-        let after = broadcast.load_cursor.as_deref().map(str::parse);
         let page = Page {
             limit: CHUNK,
-            after: after.transpose().map_err(|_| StoreError::Corrupt {
-                reason: "a broadcast's load cursor is no openid".to_owned(),
-            })?,
+            after: cursor(broadcast)?,
         };
         let found = self
             .store
@@ -53,11 +52,67 @@ impl Engine {
             self.audience_is_complete(broadcast.id, false).await?;
             return Ok(Step::Changed);
         };
-        self.take_in(broadcast, openids, last).await
+        self.take_people_in(broadcast, openids, last).await
+    }
+
+    async fn load_tagged(&self, broadcast: &mut Broadcast, tag: i64) -> Result<Step, StoreError> {
+        let after = cursor(broadcast)?;
+        let page = match self.tagged(broadcast, tag, after.as_ref()).await {
+            Ok(page) => page,
+            Err(WechatFailure::Refused(refusal)) => {
+                let why = format!(
+                    "WeChat does not tell who has the tag {tag}: errcode {} {}",
+                    refusal.errcode, refusal.errmsg
+                );
+                self.fail_broadcast(broadcast.id, &why).await?;
+                return Ok(Step::Changed);
+            }
+            Err(failure) => {
+                // Nobody was told anything: there is time.
+                tracing::warn!(broadcast_id = %broadcast.id, %failure, "the people of a tag cannot be had now");
+                return Ok(Step::Idle);
+            }
+        };
+        let next = page.next_openid.filter(|_| !page.openids.is_empty());
+        let is_last = next.is_none();
+        if !page.openids.is_empty() {
+            let last = next.or_else(|| page.openids.last().cloned());
+            let last = last.map(|openid| openid.to_string()).unwrap_or_default();
+            let step = self.take_people_in(broadcast, page.openids, last).await?;
+            if step == Step::Changed || !is_last {
+                return Ok(step);
+            }
+        }
+        self.audience_is_complete(broadcast.id, false).await?;
+        Ok(Step::Changed)
+    }
+
+    async fn tagged(
+        &self,
+        broadcast: &Broadcast,
+        tag_id: i64,
+        next_openid: Option<&OpenId>,
+    ) -> Result<OpenIdPage, WechatFailure> {
+        let account = self
+            .registry
+            .by_id(broadcast.account)
+            .ok_or(WechatFailure::Missing)?;
+        let call = GetTagged {
+            tag_id,
+            next_openid,
+        };
+        let credential = self.credential(&account).await?;
+        match self.wechat.call(Some(&credential.token), &call).await {
+            Err(error) if error.class() == ErrClass::StaleCredential => {
+                let fresh = self.fresh_credential(&account, &credential).await?;
+                Ok(self.wechat.call(Some(&fresh.token), &call).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     /// Takes in people of the account up to the cursor `last`.
-    pub(super) async fn take_in(
+    async fn take_people_in(
         &self,
         broadcast: &mut Broadcast,
         openids: Vec<OpenId>,
@@ -83,4 +138,12 @@ impl Engine {
             None => Ok(Step::Changed),
         }
     }
+}
+
+/// The person up to whom an audience is taken in.
+fn cursor(broadcast: &Broadcast) -> Result<Option<OpenId>, StoreError> {
+    let cursor = broadcast.load_cursor.as_deref().map(str::parse);
+    cursor.transpose().map_err(|_| StoreError::Corrupt {
+        reason: "a broadcast's load cursor is no openid".to_owned(),
+    })
 }

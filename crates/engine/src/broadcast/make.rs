@@ -167,7 +167,10 @@ impl<'a> Maker<'a> {
     ) -> Result<(Vec<Message>, Vec<Skipped>), StoreError> {
         let mut openids = Vec::with_capacity(self.ways.len());
         for way in &self.ways {
-            openids.push(self.openids(way.account.id, broadcast.account, people).await?);
+            openids.push(
+                self.openids(way.account.id, broadcast.account, people)
+                    .await?,
+            );
         }
         let (mut messages, mut skipped) = (Vec::with_capacity(people.len()), Vec::new());
         for (place, recipient) in people.iter().enumerate() {

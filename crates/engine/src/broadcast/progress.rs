@@ -37,14 +37,20 @@ impl BroadcastProgress {
     /// Messages still to be sent.
     #[must_use]
     pub fn open(&self) -> u64 {
-        let open = self.counts.iter().filter(|(state, _)| *state == State::Open);
+        let open = self
+            .counts
+            .iter()
+            .filter(|(state, _)| *state == State::Open);
         open.map(|(_, count)| count).sum()
     }
 
     /// Messages that are over.
     #[must_use]
     pub fn over(&self) -> u64 {
-        let over = self.counts.iter().filter(|(state, _)| *state != State::Open);
+        let over = self
+            .counts
+            .iter()
+            .filter(|(state, _)| *state != State::Open);
         over.map(|(_, count)| count).sum()
     }
 

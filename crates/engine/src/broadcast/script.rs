@@ -159,7 +159,7 @@ impl From<&Recipient> for Person {
         fields
             .entry(name)
             .or_insert_with(|| recipient.to.as_str().into());
-        Self(minijinja::Value::from_serialize(&fields))
+        Self(minijinja::Value::from(minijinja::value::Serde(fields)))
     }
 }
 
@@ -382,7 +382,9 @@ mod tests {
     fn a_template_without_an_end_ends() {
         let script = Script::read(
             AccountId(1),
-            &template("{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}"),
+            &template(
+                "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}",
+            ),
         )
         .unwrap();
         assert!(script.fill(0, &person(json!({}))).is_err());

@@ -83,7 +83,9 @@ impl Standings {
             let Some(standing) = known.get_mut(&id) else {
                 return earliest;
             };
-            let apart = standing.rate.map_or(0, |rate| 1000 / i64::from(rate.max(1)));
+            let apart = standing
+                .rate
+                .map_or(0, |rate| 1000 / i64::from(rate.max(1)));
             let next = from_millisecond(standing.held_to.as_millisecond() + apart);
             standing.held_to = next.max(earliest);
             standing.held_to
@@ -104,7 +106,7 @@ impl Engine {
         let standings = &self.broadcasts.standings;
         let state = match standings.fresh(id, now) {
             Some(standing) => standing.state,
-            None => Box::pin(self.look_up(id, now)).await,
+            None => Box::pin(self.broadcast_state(id, now)).await,
         };
         match state {
             Some(BroadcastState::Canceled) => Some(Decision::Settle {
@@ -123,7 +125,7 @@ impl Engine {
         }
     }
 
-    async fn look_up(&self, id: BroadcastId, now: Timestamp) -> Option<BroadcastState> {
+    async fn broadcast_state(&self, id: BroadcastId, now: Timestamp) -> Option<BroadcastState> {
         let standings = &self.broadcasts.standings;
         let _alone = standings.looking.lock().await;
         if let Some(standing) = standings.fresh(id, now) {
