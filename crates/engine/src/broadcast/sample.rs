@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn samples_begin_at_the_first_and_reach_far() {
-        assert_eq!(spread(0, 3).collect::<Vec<_>>(), []);
+        assert_eq!(spread(0, 3).count(), 0);
         assert_eq!(spread(2, 3).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(spread(1000, 4).collect::<Vec<_>>(), [0, 250, 500, 750]);
         assert_eq!(places(1_000_000).count(), SAMPLE);

@@ -39,17 +39,7 @@ pub(crate) fn read(
             "此版本尚不支持 fallback",
         ));
     }
-    if let Some(url) = &request.url {
-        limits::url("/url", url, &mut wrong);
-    }
-    if let Some(page) = &request.page {
-        // The one kind whose page is on the web.
-        if request.kind == api::Kind::Notification {
-            limits::url("/page", page, &mut wrong);
-        } else {
-            limits::page("/page", page, &mut wrong);
-        }
-    }
+    links(&request, &mut wrong);
     if let Some(reference) = &request.reference {
         limits::reference(reference, &mut wrong);
     }
@@ -91,6 +81,21 @@ pub(crate) fn read(
     Reading {
         draft,
         violations: wrong,
+    }
+}
+
+/// What is opened on tap.
+pub(super) fn links(request: &api::NewMessage, wrong: &mut Vec<Violation>) {
+    if let Some(url) = &request.url {
+        limits::url("/url", url, wrong);
+    }
+    if let Some(page) = &request.page {
+        // The one kind whose page is on the web.
+        if request.kind == api::Kind::Notification {
+            limits::url("/page", page, wrong);
+        } else {
+            limits::page("/page", page, wrong);
+        }
     }
 }
 

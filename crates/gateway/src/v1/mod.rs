@@ -2,6 +2,7 @@
 //! wanted, what was answered before, do it, say so.
 
 pub(crate) mod accounts;
+pub(crate) mod broadcasts;
 pub(crate) mod callbacks;
 pub(crate) mod contacts;
 pub(crate) mod errcodes;

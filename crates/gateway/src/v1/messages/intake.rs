@@ -79,7 +79,8 @@ pub(super) async fn prepare<N: Need>(
     }
 }
 
-fn problem(rejection: Rejection) -> Problem {
+/// Why the engine does not take something.
+pub(in crate::v1) fn problem(rejection: Rejection) -> Problem {
     match rejection {
         Rejection::UnknownAccount { name } => Problem::new(
             Code::UnknownAccount,
