@@ -1,7 +1,9 @@
 //! Broadcasts.
 
+use std::io;
 use std::time::Duration;
 
+use futures_util::stream;
 use reqwest::Body;
 use reqwest::header::CONTENT_TYPE;
 
@@ -79,19 +81,19 @@ impl Client {
         call(self.post(&path, None).timeout(LONG)).await
     }
 
-    /// `POST /v1/broadcasts/{id}/recipients`: a file of people, streamed;
-    /// `content_type` is `text/csv` or `application/x-ndjson`.
+    /// `POST /v1/broadcasts/{id}/recipients`: a file of people, sent piece by piece as
+    /// it is read; `content_type` is `text/csv` or `application/x-ndjson`.
     pub async fn add_recipients(
         &self,
         id: &str,
         content_type: &str,
-        body: impl Into<Body>,
+        pieces: impl Iterator<Item = io::Result<Vec<u8>>> + Send + 'static,
         complete: bool,
     ) -> Result<Broadcast, ApiError> {
         let mut request = self
             .post(&broadcast_path(id, "/recipients"), None)
             .header(CONTENT_TYPE, content_type)
-            .body(body)
+            .body(Body::wrap_stream(stream::iter(pieces)))
             .timeout(LONG);
         if complete {
             request = request.query(&[("complete", "true")]);
@@ -112,7 +114,7 @@ impl Client {
     pub async fn broadcast_report(
         &self,
         id: &str,
-        mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), ApiError> {
         let request = self.get(&broadcast_path(id, "/report")).timeout(LONG);
         let mut response = answered(request).await?;

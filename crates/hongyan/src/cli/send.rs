@@ -238,7 +238,8 @@ fn verdict(message: &Message) -> Result<(), Failure> {
     Err(Failure::new(sentence))
 }
 
-fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+/// A JSON object.
+pub(super) fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
 }
 
