@@ -12,6 +12,7 @@ mod account;
 mod broadcast;
 mod callback;
 mod client;
+mod console;
 mod contact;
 mod errcode;
 mod grant;
@@ -39,6 +40,10 @@ pub use callback::{
     Replayed,
 };
 pub use client::{ApiError, BroadcastVerb, Client, SendOptions, Sent};
+pub use console::{
+    ChangeOperator, ChangePassword, ConsoleSession, ConsoleState, NewOperator, Operator, Role,
+    SetUp, SignIn,
+};
 pub use contact::{Contact, ContactCard, ContactFilter, Follow, Window, WindowCause};
 pub use errcode::{Diagnosis, Errcode};
 pub use grant::{AccountReach, Can, ConsentReport, Grant, ReachQuery, ReportConsents, Route};

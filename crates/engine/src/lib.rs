@@ -15,6 +15,7 @@ mod broadcast;
 mod calls;
 pub mod chance;
 mod check;
+mod console;
 mod credentials;
 mod dispatch;
 mod follow;
@@ -39,6 +40,7 @@ pub use broadcast::{
 };
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
+pub use console::{ConsoleRefusal, SignedIn};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
@@ -68,6 +70,7 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 
 use broadcast::Broadcasts;
 use chance::Chance;
+use console::Console;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
@@ -126,6 +129,7 @@ pub struct Inner {
     /// time.
     acquaintances: Arc<Semaphore>,
     questions: Semaphore,
+    console: Console,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -197,6 +201,7 @@ impl Engine {
             early_receipts: Notify::new(),
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),
+            console: Console::default(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

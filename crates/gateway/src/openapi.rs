@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, broadcasts, callbacks, contacts, errcodes, grants, keys, messages, reply_rules,
-    templates, users, web,
+    accounts, broadcasts, callbacks, console, contacts, errcodes, grants, keys, messages,
+    reply_rules, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,7 @@ use crate::v1::{
         (name = "people", description = "Who they are, what they allowed, how to reach them"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
+        (name = "console", description = "Who uses the console, and their sessions"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
     components(schemas(hongyan_api::Problem)),
@@ -90,6 +91,22 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
+        .routes(routes!(console::session::state))
+        .routes(routes!(console::session::set_up))
+        .routes(routes!(
+            console::session::show,
+            console::session::sign_in,
+            console::session::sign_out
+        ))
+        .routes(routes!(console::session::change_password))
+        .routes(routes!(
+            console::operators::list,
+            console::operators::create
+        ))
+        .routes(routes!(
+            console::operators::change,
+            console::operators::remove
+        ))
         .routes(routes!(errcodes::search::search))
         .routes(routes!(errcodes::show::show))
 }

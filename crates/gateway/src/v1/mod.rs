@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod broadcasts;
 pub(crate) mod callbacks;
+pub(crate) mod console;
 pub(crate) mod contacts;
 pub(crate) mod errcodes;
 pub(crate) mod grants;

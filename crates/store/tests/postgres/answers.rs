@@ -11,7 +11,7 @@ use hongyan_domain::contact::Sighting;
 use hongyan_domain::delivery::{Claimed, Decision, Settlement};
 use hongyan_domain::grant::Source;
 use hongyan_domain::key::ApiKey;
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{
     Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, InboxStore, KeyStore,
     LedgerStore, MessageStore, NewBatch, PeopleStore, QueueStore, Requeue, Settled, TemplateStore,
@@ -150,12 +150,16 @@ async fn a_claim_nobody_waited_for_is_given_back() {
     let mut abandoned = 0;
     for patience in 0..40 {
         let limit = Duration::from_micros(patience * 100);
-        match timeout(limit, store.claim(stage.account, 10, LEASE)).await {
+        match timeout(limit, store.claim(stage.account, 10, LEASE, Priority::Low)).await {
             Ok(batch) => release(&batch.unwrap().claimed).await,
             // Its caller has gone away, and perhaps it came through.
             Err(_) => abandoned += 1,
         }
-        let next = store.claim(stage.account, 10, LEASE).await.unwrap().claimed;
+        let next = store
+            .claim(stage.account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(next.len(), 1, "after {limit:?}");
         assert_eq!(next[0].interrupted_at, None);
         release(&next).await;
@@ -289,7 +293,7 @@ async fn accounts_are_added_and_removed_once() {
     assert_eq!(store.accounts().await.unwrap().len(), 7);
     stage
         .lose(Loss::Answer, Step::Commit, async || {
-            store.replace_templates(stage.account, &[]).await
+            store.replace_templates(stage.account, &[], &[]).await
         })
         .await
         .unwrap_or_else(|error| panic!("{error}"));

@@ -8,7 +8,7 @@ use hongyan_domain::callback::{CallbackFilter, Effect, Forwarded, NewReceipt};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::Sighting;
 use hongyan_domain::grant::WindowCause;
-use hongyan_domain::message::{Kind, State, Status};
+use hongyan_domain::message::{Kind, Priority, State, Status};
 use hongyan_domain::port::{
     AccountStore, Ask, InboxStore, LedgerStore, MessageFilter, MessageStore, Need, NewBatch, Page,
     PeopleStore, QueueStore, Store,
@@ -38,7 +38,11 @@ async fn old_messages_go_in_steps_that_do_not_begin_anew() {
     for _ in 0..20 {
         slow.push(kit.queue(&store, account).await);
     }
-    let held = store.claim(account, 20, LEASE * 10).await.unwrap().claimed;
+    let held = store
+        .claim(account, 20, LEASE * 10, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     kit.advance(1);
     for _ in 0..10 {
         kit.bring_to(&store, account, State::Accepted).await;
@@ -429,7 +433,11 @@ async fn work(store: &PostgresStore, kit: &Kit) {
             idempotency,
         };
         store.accept(batch).await.unwrap();
-        let claimed = store.claim(account, 250, LEASE).await.unwrap().claimed;
+        let claimed = store
+            .claim(account, 250, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(claimed.len(), 250);
         let at = after(kit.now(), LEASE);
         let settlements: Vec<_> = claimed
@@ -445,7 +453,11 @@ async fn work(store: &PostgresStore, kit: &Kit) {
             })
             .collect();
         store.settle(settlements.into()).await.unwrap();
-        let rest = store.claim(account, 5, LEASE).await.unwrap().claimed;
+        let rest = store
+            .claim(account, 5, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         let rest: Vec<_> = rest.iter().map(|c| (c.message.id, c.lease.token)).collect();
         store.release(&rest).await.unwrap();
         kit.advance(1);
@@ -540,7 +552,11 @@ async fn listen(store: &PostgresStore, kit: &Kit, account: AccountId) {
     }
     let openid = kit.openid("oPerson-7");
     let mut asks = Vec::new();
-    let claimed = store.claim(account, 50, LEASE).await.unwrap().claimed;
+    let claimed = store
+        .claim(account, 50, LEASE, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     for (n, one) in claimed.iter().enumerate() {
         let need = match n % 3 {
             0 => Need::Follower,
@@ -553,7 +569,8 @@ async fn listen(store: &PostgresStore, kit: &Kit, account: AccountId) {
         asks.push(Ask {
             message: one.message.id,
             openid: kit.openid(&format!("oPerson-{n}")),
-            need,
+            need: Some(need),
+            tallies: Vec::new(),
         });
     }
     store.clear(account, &asks).await.unwrap();
