@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::message::{
-    Data, Kind, Language, MiniProgramLink, MiniProgramState, OnUnknown, Overflow, Priority,
-    SlotValue,
+    Data, Fallback, Kind, Language, MiniProgramLink, MiniProgramState, OnUnknown, Overflow,
+    Priority, SlotValue,
 };
 
 /// One person to be told: exactly one of `openid`, `unionid` and `user_id`, with what
@@ -49,49 +49,6 @@ pub struct Audience {
     /// `true`: those in files sent afterwards to `/v1/broadcasts/{id}/recipients`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<bool>,
-}
-
-/// Another way to each person, tried where the one before definitely cannot reach
-/// them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BroadcastRoute {
-    /// The account that would send, by its name.
-    pub account: String,
-    /// The kind of message.
-    pub kind: Kind,
-    /// The template to fill. Needed for every kind but `customer_service`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub template_id: Option<String>,
-    /// The template's slots.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<std::collections::HashMap<String, SlotValue>>)]
-    pub data: Option<Data>,
-    /// Web page opened on tap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Mini program opened on tap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub miniprogram: Option<MiniProgramLink>,
-    /// Page of the mini program (`subscribe`), web page (`notification`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<String>,
-    /// Which version of the mini program the card opens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub miniprogram_state: Option<MiniProgramState>,
-    /// The language of the mini program.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lang: Option<Language>,
-    /// `one_time`: the scene the person consented under.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scene: Option<u32>,
-    /// `one_time`: the heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// `customer_service`: WeChat's own body from `msgtype` on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub content: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A broadcast to be made. What is said is written as in a message; every text may
@@ -146,9 +103,9 @@ pub struct NewBroadcast {
     pub content: Option<serde_json::Map<String, serde_json::Value>>,
     /// Who is told.
     pub audience: Audience,
-    /// Further ways to each person, in order, at most 5.
+    /// Further ways to each person, in order, at most 5; without `to`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fallback: Vec<BroadcastRoute>,
+    pub fallback: Vec<Fallback>,
     /// Who goes first; `low` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,

@@ -135,6 +135,18 @@ impl Ids {
         URL_SAFE_NO_PAD.encode(self.bytes::<48>())
     }
 
+    /// 96 characters of base64, as tickets of QR codes.
+    pub(crate) fn qr_ticket(&self) -> String {
+        format!("gQ{}", &STANDARD.encode(self.bytes::<70>())[2..])
+    }
+
+    /// So many characters of base64url, at most 64.
+    pub(crate) fn word(&self, length: usize) -> String {
+        let mut word = self.media_id();
+        word.truncate(length);
+        word
+    }
+
     /// An even draw from 0 to 1.
     pub(crate) fn chance(&self) -> f64 {
         // 53 bits are what a float holds.
@@ -190,6 +202,11 @@ pub(crate) mod bulk {
         let seed = stable_hash(appid);
         let check = mix(seed ^ mix(u64::from(index).wrapping_add(STEP)));
         join_openid(appid, check, u64::from(index) ^ veil(seed, check))
+    }
+
+    /// The unionid of bulk person `index` under an open-platform account.
+    pub(crate) fn unionid(platform: &str, index: u32) -> String {
+        other_unionid(&format!("bulk {index}"), platform)
     }
 
     /// The number behind an openid, or `None` where it is not one of ours.

@@ -44,6 +44,7 @@ mod refusal;
 mod requests;
 mod rules;
 mod server;
+mod shelf;
 mod state;
 
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ use journal::Journal;
 use requests::RequestLog;
 use state::World;
 use state::ledger::Ledger;
+use state::media::Blobs;
 
 pub use clock::{ClockBase, ClockView};
 pub use faults::{DropMoment, FaultEffect, FaultView, NewFault};
@@ -68,8 +70,8 @@ pub use journal::OpenError;
 pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
     CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
-    MessageKind, NewAccount, NewTemplate, PersonView, PopupScene, SceneView, Subscription,
-    TemplateView,
+    MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate, PersonView, Platform,
+    PopupScene, SceneView, Subscription, TemplateView,
 };
 pub use operate::{
     CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,
@@ -147,6 +149,7 @@ impl Sandbox {
             ledger: Mutex::new(Ledger::new(Journal::in_memory())),
             requests: RequestLog::default(),
             counters: Counters::default(),
+            blobs: Blobs::new(config.data_dir.as_deref()),
             control: Mutex::new(()),
             msgid_base: (1 << 60) + (opened << 20),
             config,

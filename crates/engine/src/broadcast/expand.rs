@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hongyan_domain::broadcast::{Broadcast, BroadcastState, CHUNK};
+use hongyan_domain::broadcast::{Broadcast, BroadcastState, CHUNK, Skipped};
 use hongyan_domain::clock::{after, from_millisecond};
 use hongyan_domain::message::Message;
 use hongyan_domain::port::{Expansion, MessageFilter, Page, StoreError};
@@ -63,15 +63,15 @@ impl Engine {
         if let Some(slots) = &slots {
             desk.slots.insert(broadcast.id, slots.at(messages.len()));
         }
-        self.hand_over(broadcast, chunk, messages, skipped).await
+        self.queue_chunk(broadcast, chunk, messages, skipped).await
     }
 
-    async fn hand_over(
+    async fn queue_chunk(
         &self,
         broadcast: &mut Broadcast,
         chunk: u32,
         messages: Vec<Message>,
-        skipped: Vec<hongyan_domain::broadcast::Skipped>,
+        skipped: Vec<Skipped>,
     ) -> Result<Step, StoreError> {
         let tally = Tally::of(&messages);
         let mut due: Vec<_> = messages

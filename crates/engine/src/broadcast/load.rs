@@ -6,8 +6,8 @@ use hongyan_domain::broadcast::{Audience, Broadcast, CHUNK, Recipient, Recipient
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::Follow;
 use hongyan_domain::port::{ContactFilter, Intake, Page, StoreError};
+use hongyan_wechat::OpenId;
 use hongyan_wechat::api::user::{GetTagged, OpenIdPage};
-use hongyan_wechat::{ErrClass, OpenId};
 
 use super::desk::Step;
 use crate::Engine;
@@ -57,7 +57,7 @@ impl Engine {
 
     async fn load_tagged(&self, broadcast: &mut Broadcast, tag: i64) -> Result<Step, StoreError> {
         let after = cursor(broadcast)?;
-        let page = match self.tagged(broadcast, tag, after.as_ref()).await {
+        let page = match self.people_tagged(broadcast, tag, after.as_ref()).await {
             Ok(page) => page,
             Err(WechatFailure::Refused(refusal)) => {
                 let why = format!(
@@ -87,7 +87,7 @@ impl Engine {
         Ok(Step::Changed)
     }
 
-    async fn tagged(
+    async fn people_tagged(
         &self,
         broadcast: &Broadcast,
         tag_id: i64,
@@ -101,14 +101,7 @@ impl Engine {
             tag_id,
             next_openid,
         };
-        let credential = self.credential(&account).await?;
-        match self.wechat.call(Some(&credential.token), &call).await {
-            Err(error) if error.class() == ErrClass::StaleCredential => {
-                let fresh = self.fresh_credential(&account, &credential).await?;
-                Ok(self.wechat.call(Some(&fresh.token), &call).await?)
-            }
-            other => Ok(other?),
-        }
+        self.ask_wechat(&account, &call).await
     }
 
     /// Takes in people of the account up to the cursor `last`.

@@ -1,12 +1,14 @@
 //! From people to messages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hongyan_domain::account::Account;
 use hongyan_domain::broadcast::{Broadcast, Recipient, RecipientId, Skipped, WhySkipped};
+use hongyan_domain::message::check::check;
 use hongyan_domain::message::{Content, Handling, LeftRoute, Message, Route, WhyLeft};
 use hongyan_domain::port::StoreError;
-use hongyan_domain::template::{Overflow, Template, Violation, check};
+use hongyan_domain::template::{Form, Overflow, Template, Violation};
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_wechat::{OpenId, TemplateId};
 use jiff::Timestamp;
@@ -126,11 +128,13 @@ impl<'a> Maker<'a> {
             .script
             .fill(way, person)
             .map_err(|found| vec![found.into()])?;
-        let template = self.ways[way].template.as_deref();
-        let violations = match (template, said.data_mut()) {
-            (Some(template), Some(data)) => check(template, data, self.overflow),
-            _ => Vec::new(),
-        };
+        let Way { account, template } = &self.ways[way];
+        let settings = &account.settings;
+        let form = template.as_deref().map(|template| Form {
+            template,
+            names: settings.options.field_names.get(template.id.as_str()),
+        });
+        let violations = check(&mut said, settings.kind, form, self.overflow);
         if violations.is_empty() {
             Ok(said)
         } else {
@@ -172,8 +176,17 @@ impl<'a> Maker<'a> {
                     .await?,
             );
         }
+        let astray = self.astray(broadcast.account, people).await?;
         let (mut messages, mut skipped) = (Vec::with_capacity(people.len()), Vec::new());
         for (place, recipient) in people.iter().enumerate() {
+            if let Some(owner) = astray.get(&place) {
+                skipped.push(Skipped {
+                    who: recipient.to.as_str().to_owned(),
+                    why: WhySkipped::UnknownPerson,
+                    detail: Some(format!("this openid belongs to the account {owner}")),
+                });
+                continue;
+            }
             let ways = openids.iter_mut().map(|known| known[place].take());
             match self.one(broadcast, recipient, ways.collect(), slot(messages.len())) {
                 Made::Message(message) => messages.push(*message),
@@ -181,6 +194,27 @@ impl<'a> Maker<'a> {
             }
         }
         Ok((messages, skipped))
+    }
+
+    /// Those named by an openid of other accounts: their places, and whose it is.
+    async fn astray(
+        &self,
+        home: AccountId,
+        people: &[Recipient],
+    ) -> Result<HashMap<usize, String>, StoreError> {
+        let named = people.iter().enumerate().filter_map(|(place, person)| {
+            let RecipientId::Openid(openid) = &person.to else {
+                return None;
+            };
+            Some((place, (home, openid.clone())))
+        });
+        let (places, asked): (Vec<_>, Vec<_>) = named.unzip();
+        let found = self.engine.misdirected(&asked).await?;
+        let found = places.into_iter().zip(found);
+        Ok(found
+            .filter(|(_, owners)| !owners.is_empty())
+            .map(|(place, owners)| (place, owners.join(", ")))
+            .collect())
     }
 
     /// Who these people are at an account.

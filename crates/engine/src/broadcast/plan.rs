@@ -1,12 +1,9 @@
 //! A broadcast as its caller wants it, checked and begun.
 
-use std::sync::Arc;
-
-use hongyan_domain::account::Account;
 use hongyan_domain::broadcast::{
     Audience, Broadcast, BroadcastSpec, BroadcastState, CHUNK, Recipient,
 };
-use hongyan_domain::message::Content;
+use hongyan_domain::message::Card;
 use hongyan_domain::port::{Idempotency, Intake, StoreError};
 use hongyan_domain::{BroadcastId, KeyId};
 
@@ -14,6 +11,7 @@ use super::script::Script;
 use super::steer::Steered;
 use crate::Engine;
 use crate::intake::{Rejection, impossible_times};
+use crate::ways::{DraftWay, at_way};
 
 /// A broadcast as its caller wants it.
 #[derive(Debug, Clone)]
@@ -22,9 +20,8 @@ pub struct NewBroadcast {
     pub name: String,
     /// The name of the account that is to send it.
     pub account: String,
-    /// Further ways: the names of their accounts, and what is said by them. They
-    /// stand for [`BroadcastSpec::fallback`], which is to be empty.
-    pub fallback: Vec<(String, Content)>,
+    /// Further ways. They stand for [`BroadcastSpec::fallback`], which is to be empty.
+    pub fallback: Vec<DraftWay>,
     /// What else was asked for.
     pub spec: BroadcastSpec,
     /// Those named in the request; with [`Audience::List`] only.
@@ -48,26 +45,32 @@ impl Engine {
     /// # Errors
     /// Why it cannot be made.
     pub async fn plan_broadcast(&self, new: NewBroadcast) -> Result<PlannedBroadcast, Rejection> {
-        let account = self.sending_account(&new.account, &new.spec.content)?;
         let mut spec = new.spec;
-        let mut ways: Vec<(Arc<Account>, Content)> =
-            vec![(Arc::clone(&account), spec.content.clone())];
-        for (name, said) in new.fallback {
-            let way = self.sending_account(&name, &said)?;
-            spec.fallback.push((way.id, said.clone()));
-            ways.push((way, said));
-        }
-        for (account, said) in &ways {
-            if let Some(id) = said.template_id()
-                && said.kind().fills_listed_template()
-            {
-                self.template_for(account, id).await?;
-            }
+        let account = self.account_for(&new.account, spec.content.kind())?;
+        let mut said = spec.content.clone();
+        let (_, mut found) = self.examine(&account, &mut said, spec.overflow).await?;
+        for (index, way) in new.fallback.into_iter().enumerate() {
+            let refused = |rejection| at_way(index, rejection);
+            let account = self
+                .account_for(&way.account, way.content.kind())
+                .map_err(refused)?;
+            let mut said = way.content.clone();
+            let examined = self.examine(&account, &mut said, spec.overflow).await;
+            let (_, wrong) = examined.map_err(refused)?;
+            found.extend(wrong.into_iter().map(|mut one| {
+                one.pointer.insert_str(0, &format!("/fallback/{index}"));
+                one
+            }));
+            spec.fallback.push((account.id, way.content));
         }
         let now = self.clock.now();
         let mut violations = impossible_times(spec.send_at, spec.expires_at, now);
         match Script::read(account.id, &spec) {
             Ok(script) => {
+                // The rules for a text hold for what a template makes, not for the
+                // template.
+                found.retain(|one| !script.is_template_at(&one.pointer));
+                violations.append(&mut found);
                 if !spec.skips_invalid && violations.is_empty() {
                     let sample = sample_of(&new.recipients);
                     violations = self.check_sample(&script, spec.overflow, &sample).await?;
@@ -78,7 +81,7 @@ impl Engine {
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
-                preview: Vec::new(),
+                preview: Card::default(),
             });
         }
         let broadcast = Broadcast {

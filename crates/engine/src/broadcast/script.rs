@@ -113,6 +113,12 @@ impl Script {
         }
     }
 
+    /// Whether there is a template at this place of the request.
+    pub(super) fn is_template_at(&self, pointer: &str) -> bool {
+        let forms = self.ways.iter().flat_map(|way| &way.templates).flatten();
+        forms.into_iter().any(|form| form.pointer == pointer)
+    }
+
     /// The ways in order: their accounts, and what would be said by them, with
     /// templates as they were given.
     pub(super) fn ways(&self) -> impl ExactSizeIterator<Item = (AccountId, &Content)> {

@@ -13,7 +13,7 @@ use hongyan_domain::callback::{
     Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
 };
 use hongyan_domain::console::{Operator, Session};
-use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
 use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
 use hongyan_domain::history::Count;
@@ -281,7 +281,7 @@ measured! {
         fn users(page: &Page<UserId>) -> Vec<User>;
         fn user_of(account: AccountId, openid: &OpenId) -> Option<UserId>;
         fn remove_user(id: &UserId) -> ();
-        fn accounts_of(openid: &OpenId) -> Vec<AccountId>;
+        fn accounts_of(openids: &[OpenId]) -> Vec<Vec<AccountId>>;
         fn openids_of(account: AccountId, who: &[RecipientId]) -> Vec<Option<OpenId>>;
         fn follower_sync(account: AccountId) -> Option<FollowerSync>;
         fn step_follower_sync(
@@ -290,6 +290,7 @@ measured! {
             step: &SyncStep,
             to: &FollowerSync
         ) -> bool;
+        fn describe(account: AccountId, people: &[Described]) -> ();
         fn undescribed(account: AccountId, after: Option<&OpenId>, limit: usize) -> Vec<OpenId>;
         fn count_contacts(account: AccountId) -> (u64, u64);
     }

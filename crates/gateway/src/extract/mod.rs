@@ -10,6 +10,7 @@ mod page;
 mod peer;
 mod query;
 mod stopping;
+mod upload;
 
 pub(crate) use body::{Json, Typed, decode};
 pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
@@ -20,6 +21,7 @@ pub(crate) use page::PageOf;
 pub(crate) use peer::Peer;
 pub(crate) use query::{Query, invalid};
 pub(crate) use stopping::Stopping;
+pub(crate) use upload::Upload;
 
 use std::sync::Arc;
 

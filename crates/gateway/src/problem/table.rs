@@ -46,6 +46,9 @@ problems! {
     InvalidToml: "invalid_toml", 400, "The body is not TOML",
         "The body is not UTF-8, not TOML, or of another shape than wanted. `detail` names the line.",
         "请求体不是 UTF-8、不是 TOML，或结构不符。`detail` 指出行号。";
+    InvalidForm: "invalid_form", 400, "The form cannot be read",
+        "The body is not `multipart/form-data` as its type says, or breaks off. A file can also be the whole body.",
+        "请求体不符合 `multipart/form-data` 格式或不完整。也可以直接以文件内容作为请求体。";
     InvalidQuery: "invalid_query", 400, "A query parameter is wrong",
         "A query parameter is unknown or has an impossible value. `violations` names each one.",
         "查询参数未知或取值不合法。`violations` 逐一列出。";
@@ -160,6 +163,12 @@ problems! {
     WrongKind: "wrong_kind", 422, "The account is of the wrong kind for this",
         "Official accounts send `template`, `notification`, `one_time` and `customer_service`, and have web pages. Mini programs send `subscribe` and `customer_service`, and have logins.",
         "公众号发送 `template`、`notification`、`one_time`、`customer_service`，并支持网页；小程序发送 `subscribe`、`customer_service`，并支持登录。";
+    RetiredKind: "retired_kind", 422, "WeChat has withdrawn this kind of message",
+        "Mini-program template messages (since 2020) and uniform service messages (since 2023) are refused by WeChat. `detail` says which kind replaced it: `subscribe` at the mini program, `template` at the official account.",
+        "小程序模板消息（2020 年起）和统一服务消息（2023 年起）已被微信下线。`detail` 说明替代方式：小程序用 `subscribe`，公众号用 `template`。";
+    WrongAccount: "wrong_account", 422, "The openid belongs to another account",
+        "A person has another openid at every account. `detail` names the account this one belongs to: send by that account, or name the person by `to.unionid` or `to.user_id`.",
+        "同一个人在每个账号下的 openid 都不同。`detail` 说明该 openid 所属账号：请用该账号发送，或用 `to.unionid`、`to.user_id` 指定接收人。";
     UnknownPerson: "unknown_person", 422, "Nobody at the account is known by this",
         "The unionid or user id leads to no openid at the sending account. `detail` says what is missing; `GET /v1/reach` shows what is known.",
         "该 unionid 或用户 id 在发送账号下没有对应的 openid。`detail` 说明缺少什么；`GET /v1/reach` 可查看已知情况。";

@@ -132,6 +132,22 @@ pub(super) async fn set_quota(
     Ok(Json(sandbox.set_quota(&appid, &path, limit)?))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MenuBody {
+    button: Value,
+}
+
+pub(super) async fn set_console_menu(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let MenuBody { button } = read(&body)?;
+    sandbox.set_console_menu(&appid, &button)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn find(sandbox: &Sandbox, appid: &str) -> Result<AccountView, ControlError> {
     sandbox
         .accounts()

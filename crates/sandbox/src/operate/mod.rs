@@ -2,11 +2,15 @@
 
 mod accounts;
 mod actions;
+mod bulk;
 mod callbacks;
 mod consents;
 mod deliveries;
 mod inbox;
+mod media;
 mod people;
+mod pushes;
+mod taps;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -235,7 +239,7 @@ impl Sandbox {
         let accounts = self.world.accounts.read().list.clone();
         let bulk_people = accounts
             .iter()
-            .map(|account| u64::from(account.book.lock().bulk.count))
+            .map(|account| u64::from(account.book.lock().bulk.count()))
             .sum();
         let people = self.world.people.lock().list.len();
         let ledger = self.world.ledger.lock();

@@ -4,6 +4,7 @@
 mod authorize;
 mod html;
 mod jssdk;
+mod qrcode;
 mod subscribe;
 mod visitor;
 
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
             subscribe::PATH,
             get(subscribe::show).post(subscribe::decide),
         )
+        .route(qrcode::PATH, get(qrcode::show))
         .route(SCRIPT, get(jssdk::script))
         .route("/sandbox/v1/jssdk/verify", post(jssdk::verify))
         .route("/sandbox/v1/jssdk/templates", post(jssdk::templates))
@@ -46,7 +48,7 @@ const SCRIPT: &str = "/open/js/jweixin-1.6.0.js";
 
 /// Whether a path is one of WeChat's pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    [authorize::PATH, subscribe::PATH, SCRIPT].contains(&path)
+    [authorize::PATH, subscribe::PATH, qrcode::PATH, SCRIPT].contains(&path)
 }
 
 /// All that the page shows, in one answer.

@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use crate::api::endpoints;
 use crate::event::{Event, FORMAT};
 use crate::journal::{Journal, LineError, OpenError, line};
+use crate::model::Platform;
 
 impl World {
     /// Replays the journal of the directory into this (empty) world, keeps it
@@ -57,7 +58,7 @@ impl World {
             rewrite.push(&line)
         };
         for account in &accounts {
-            for event in definitions(account) {
+            for event in definitions(account, self.clock.now_ms()) {
                 push(&mut rewrite, &event)?;
             }
         }
@@ -113,12 +114,18 @@ impl World {
                 nickname: person.nickname.to_string(),
                 unionid: person.unionid.to_string(),
             });
+            if person.platform != Platform::default() {
+                events.push(Event::Phone {
+                    person_id: person.id.to_string(),
+                    platform: person.platform,
+                });
+            }
         }
         events
     }
 }
 
-fn definitions(account: &Account) -> Vec<Event> {
+fn definitions(account: &Account, now: i64) -> Vec<Event> {
     let appid = account.appid.to_string();
     let book = account.book.lock();
     let mut events = vec![Event::Account {
@@ -130,12 +137,38 @@ fn definitions(account: &Account) -> Vec<Event> {
         appid: appid.clone(),
         template: template.source.clone(),
     }));
-    if book.bulk.count > 0 {
-        events.push(Event::Bulk {
-            appid,
-            count: book.bulk.count,
-        });
-    }
+    events.extend(book.bulk.batches().iter().map(|batch| {
+        Event::Bulk {
+            appid: appid.clone(),
+            count: batch.numbers.end,
+            follows: batch.follows,
+            at: batch.at,
+            accepts: batch
+                .accepts
+                .iter()
+                .map(|one| (one.template_id.to_string(), one.count))
+                .collect(),
+        }
+    }));
+    events.extend(book.tags.list.iter().map(|(id, tag)| Event::Tag {
+        appid: appid.clone(),
+        id: *id,
+        name: Some(tag.name.clone()),
+    }));
+    let menus = book.menus.changes().into_iter();
+    events.extend(menus.map(|change| Event::Menu {
+        appid: appid.clone(),
+        change,
+    }));
+    let codes = book.codes.living(now).into_iter().cloned();
+    events.extend(codes.map(|code| Event::Qr {
+        appid: appid.clone(),
+        code,
+    }));
+    events.extend(book.media.living(now).map(|medium| Event::Media {
+        appid: appid.clone(),
+        medium: medium.clone(),
+    }));
     events
 }
 
@@ -143,8 +176,9 @@ fn members(account: &Account) -> Vec<Event> {
     let appid = account.appid.to_string();
     let book = account.book.lock();
     let mut events = Vec::new();
-    for member in &book.members {
+    for (position, member) in book.members.iter().enumerate() {
         let openid = member.openid.to_string();
+        let profile = book.profile(position);
         let person_id = member.person_id.as_deref().map(str::to_owned);
         events.push(Event::Member {
             appid: appid.clone(),
@@ -156,6 +190,7 @@ fn members(account: &Account) -> Vec<Event> {
             openid: openid.clone(),
             following,
             at: member.followed_at,
+            scene: profile.scene.clone(),
         };
         if member.following || member.followed_at != 0 {
             events.push(follow(true));
@@ -166,8 +201,28 @@ fn members(account: &Account) -> Vec<Event> {
         if member.blocked {
             events.push(Event::Block {
                 appid: appid.clone(),
-                openid,
+                openid: openid.clone(),
                 blocked: true,
+            });
+        }
+        events.extend(profile.tags.iter().map(|tag| Event::Tagged {
+            appid: appid.clone(),
+            tag: *tag,
+            openids: vec![openid.clone()],
+            on: true,
+        }));
+        if !profile.remark.is_empty() {
+            events.push(Event::Remark {
+                appid: appid.clone(),
+                openid: openid.clone(),
+                remark: profile.remark.clone(),
+            });
+        }
+        if profile.blacklisted {
+            events.push(Event::Blacklist {
+                appid: appid.clone(),
+                openids: vec![openid],
+                on: true,
             });
         }
     }

@@ -62,6 +62,31 @@ impl App {
         })
     }
 
+    /// A sandbox on a copy of a directory, as after a kill; its journal is
+    /// rewritten where it is asked for. The copy lives as long as its guard.
+    pub(crate) fn on_copy(dir: &Path, rewritten: bool) -> (tempfile::TempDir, Self) {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let entry = entry.unwrap();
+            let target = copy.path().join(entry.file_name());
+            if entry.path().is_dir() {
+                std::fs::create_dir(&target).unwrap();
+                for file in std::fs::read_dir(entry.path()).unwrap() {
+                    let file = file.unwrap();
+                    std::fs::copy(file.path(), target.join(file.file_name())).unwrap();
+                }
+            } else {
+                std::fs::copy(entry.path(), &target).unwrap();
+            }
+        }
+        let app = Self::with(SandboxConfig {
+            data_dir: Some(copy.path().to_owned()),
+            rewrite_above: if rewritten { 0 } else { u64::MAX },
+            ..SandboxConfig::default()
+        });
+        (copy, app)
+    }
+
     /// Always on the manual clock and a fixed seed.
     pub(crate) fn with(config: SandboxConfig) -> Self {
         let clock = ClockBase::Manual(START_MS);
@@ -194,13 +219,71 @@ impl App {
         ))
     }
 
-    pub(crate) fn raw(&self, request: &str) -> Option<Answer> {
+    /// The bytes that come back before the connection ends.
+    pub(crate) fn exchange(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        // Refused before it was read, a long request breaks off.
+        let _ = stream.write_all(request);
         let mut bytes = Vec::new();
         // A reset after the last byte is as good as an orderly end.
         let _ = stream.read_to_end(&mut bytes);
-        let text = String::from_utf8(bytes).unwrap();
+        bytes
+    }
+
+    /// Uploads a file and form fields beside it.
+    pub(crate) fn upload(
+        &self,
+        path: &str,
+        name: &str,
+        file: &[u8],
+        fields: &[(&str, &str)],
+    ) -> Value {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let head = format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(value.as_bytes());
+            body.extend_from_slice(b"\r\n");
+        }
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"media\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        let answer = self.exchange(&request);
+        let text = String::from_utf8(answer).unwrap();
+        let (_, json) = text.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// Fetches a file: the head of the answer and the bytes.
+    pub(crate) fn fetch(&self, method: &str, path: &str, body: &str) -> (String, Vec<u8>) {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let answer = self.exchange(request.as_bytes());
+        let end = answer
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        (head, answer[end + 4..].to_vec())
+    }
+
+    pub(crate) fn raw(&self, request: &str) -> Option<Answer> {
+        let text = String::from_utf8(self.exchange(request.as_bytes())).unwrap();
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
         let mut answer = Answer {
@@ -212,6 +295,39 @@ impl App {
             answer.body = unchunk(body);
         }
         Some(answer)
+    }
+}
+
+/// An account calling with its token.
+pub(crate) struct Caller<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) token: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(app: &'a App, account: &AccountView) -> Self {
+        Self {
+            app,
+            token: app.token(account),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        self.app
+            .get(&format!("{path}{joint}access_token={}", self.token))
+            .json()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        self.app
+            .post(&format!("{path}?access_token={}", self.token), body)
+            .json()
+    }
+
+    pub(crate) fn form(&self, path: &str, body: &str) -> Value {
+        let path = format!("{path}?access_token={}", self.token);
+        self.app.call("POST", &path, Some(body)).unwrap().json()
     }
 }
 

@@ -229,18 +229,29 @@ pub(super) async fn search(
 }
 
 /// Accounts are few: a look into each costs less than an index over all people.
-pub(super) async fn accounts_of(db: &Db, openid: &OpenId) -> Outcome<Vec<AccountId>> {
+pub(super) async fn accounts_of(db: &Db, openids: &[OpenId]) -> Outcome<Vec<Vec<AccountId>>> {
     let find = db
         .prepare_cached(
             "-- people.accounts_of\n\
-             SELECT a.id FROM account a WHERE EXISTS (\
-                SELECT 1 FROM contact c WHERE c.account = a.id AND c.openid = $1) ORDER BY a.id",
+             SELECT w.n, a.id FROM unnest($1::text[]) WITH ORDINALITY w(openid, n), account a \
+             WHERE (\
+                SELECT true FROM contact c WHERE c.account = a.id AND c.openid = w.openid) \
+             OR (\
+                SELECT true FROM app_user_openid o WHERE o.account = a.id AND o.openid = w.openid) \
+             ORDER BY w.n, a.id",
         )
         .await?;
-    let rows = db.query(&find, &[&text(openid.as_str())]).await?;
-    rows.iter()
-        .map(|row| Ok(AccountId(row.try_get(0)?)))
-        .collect()
+    let asked: Vec<_> = openids.iter().map(|openid| text(openid.as_str())).collect();
+    let mut found = vec![Vec::new(); openids.len()];
+    for row in db.query(&find, &[&asked]).await? {
+        let n: i64 = row.try_get(0)?;
+        // Counted from 1.
+        let place = usize::try_from(n - 1).ok();
+        if let Some(accounts) = place.and_then(|place| found.get_mut(place)) {
+            accounts.push(AccountId(row.try_get(1)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Removes a person at an account; whether there was one.

@@ -148,11 +148,13 @@ async fn describe(
             details.qr_scene.as_deref().map(text)
         })
         .collect();
+    // One by one, whatever the planner believes of the account: once they are locked
+    // they stay where they are.
     let lock = db
         .prepare_cached(
             "-- followers.lock_people\n\
-             SELECT 1 FROM contact WHERE account = $1 AND openid = ANY($2::text[]) \
-             ORDER BY openid FOR UPDATE",
+             SELECT 1 FROM unnest($2::text[]) d(openid) CROSS JOIN LATERAL (\
+                SELECT 1 FROM contact f WHERE f.account = $1 AND f.openid = d.openid FOR UPDATE) f",
         )
         .await?;
     let describe = db
@@ -164,13 +166,15 @@ async fn describe(
                 follow = CASE WHEN p.is_newer THEN p.follow ELSE c.follow END, \
                 unfollowed_at = CASE WHEN p.is_newer AND p.follow = 2 AND c.follow <> 2 THEN $9 \
                     ELSE c.unfollowed_at END \
-             FROM (SELECT d.*, f.follow <> d.follow AND d.follow <> 0 \
+             FROM (SELECT d.*, f.place, f.follow <> d.follow AND d.follow <> 0 \
                     AND coalesce(CASE f.follow WHEN 1 THEN f.followed_at \
                         WHEN 2 THEN f.unfollowed_at END <= $8, true) AS is_newer \
                 FROM unnest($2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], \
                     $7::text[]) d(openid, follow, followed_at, unionid, details, scene) \
-                JOIN contact f ON f.account = $1 AND f.openid = d.openid) p \
-             WHERE c.account = $1 AND c.openid = p.openid",
+                CROSS JOIN LATERAL (\
+                    SELECT f.ctid AS place, f.follow, f.followed_at, f.unfollowed_at \
+                    FROM contact f WHERE f.account = $1 AND f.openid = d.openid OFFSET 0) f) p \
+             WHERE c.ctid = p.place",
         )
         .await?;
     let began = millis(sync.started_at);

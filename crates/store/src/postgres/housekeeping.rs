@@ -177,9 +177,10 @@ async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
                 $table,
                 "\nDELETE FROM ",
                 $table,
-                " WHERE ctid = ANY(ARRAY(SELECT r.ctid FROM broadcast b JOIN ",
+                " WHERE ctid = ANY(ARRAY(SELECT r.ctid FROM broadcast b CROSS JOIN LATERAL (\
+                    SELECT ctid FROM ",
                 $table,
-                " r ON r.broadcast = b.id WHERE b.account = $1 LIMIT $2))"
+                " WHERE broadcast = b.id LIMIT $2) r WHERE b.account = $1 LIMIT $2))"
             )
         };
     }

@@ -158,9 +158,9 @@ impl PeopleStore for PostgresStore {
             .await
     }
 
-    async fn accounts_of(&self, openid: &OpenId) -> Result<Vec<AccountId>, StoreError> {
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError> {
         self.link
-            .look(|db| async move { contact::accounts_of(&db, openid).await })
+            .look(|db| async move { contact::accounts_of(&db, openids).await })
             .await
     }
 

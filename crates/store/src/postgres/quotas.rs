@@ -220,7 +220,7 @@ async fn forget(db: &Db, day: i64, limit: usize, by_hand: Option<i64>) -> Outcom
         .prepare_cached(concat!(
             "-- tally.forget\n\
              DELETE FROM tally WHERE ctid = ANY(ARRAY(\
-                SELECT ctid FROM tally WHERE at <= (SELECT ",
+                SELECT ctid FROM tally WHERE at >= 0 AND at <= (SELECT ",
             now!("$1"),
             " - $3::bigint) ORDER BY at LIMIT $2))"
         ))

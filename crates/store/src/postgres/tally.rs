@@ -76,8 +76,7 @@ impl Tallies {
         let counted = db
             .prepare_cached(
                 "-- tally.counted\n\
-                 SELECT i.id FROM unnest($1::uuid[]) i(id) \
-                 WHERE EXISTS (SELECT 1 FROM tally t WHERE t.message = i.id)",
+                 SELECT DISTINCT message FROM tally WHERE message = ANY($1)",
             )
             .await?;
         let before = db
@@ -173,10 +172,7 @@ pub(super) async fn take_back(db: &Db, messages: &[Uuid]) -> Outcome<()> {
         return Ok(());
     }
     let take = db
-        .prepare_cached(
-            "-- tally.take_back\n\
-             DELETE FROM tally t USING unnest($1::uuid[]) i(id) WHERE t.message = i.id",
-        )
+        .prepare_cached("-- tally.take_back\nDELETE FROM tally WHERE message = ANY($1)")
         .await?;
     db.execute(&take, &[&messages]).await?;
     Ok(())

@@ -221,6 +221,7 @@ pub(super) async fn openids_of(
     if places.is_empty() {
         return Ok(found);
     }
+    // By the unionid, not by the account: no index knows `account + 0`.
     let find = db
         .prepare_cached(
             "-- users.openids_of\n\
@@ -230,7 +231,7 @@ pub(super) async fn openids_of(
                 (SELECT c.openid FROM contact c \
                     WHERE c.unionid = coalesce(w.unionid, \
                         (SELECT u.unionid FROM app_user u WHERE u.id = w.user_id)) \
-                    AND c.account = $1 ORDER BY c.follow = 2, c.openid LIMIT 1)) \
+                    AND c.account + 0 = $1 ORDER BY c.follow = 2, c.openid LIMIT 1)) \
              FROM unnest($2::bigint[], $3::text[], $4::text[]) w(n, user_id, unionid)",
         )
         .await?;

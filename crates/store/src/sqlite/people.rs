@@ -177,9 +177,9 @@ impl PeopleStore for SqliteStore {
         self.write(1, move |db| users::remove(db, &id)).await
     }
 
-    async fn accounts_of(&self, openid: &OpenId) -> Result<Vec<AccountId>, StoreError> {
-        let openid = openid.clone();
-        self.read(move |db| users::accounts_of(db, &openid)).await
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError> {
+        let openids = openids.to_vec();
+        self.read(move |db| users::accounts_of(db, &openids)).await
     }
 
     async fn openids_of(

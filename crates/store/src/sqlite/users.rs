@@ -153,8 +153,8 @@ pub(super) fn remove(db: &Connection, id: &UserId) -> Outcome<()> {
     Ok(())
 }
 
-/// The accounts that know this openid. There are few accounts: each is asked.
-pub(super) fn accounts_of(db: &Connection, openid: &OpenId) -> Outcome<Vec<AccountId>> {
+/// The accounts that know each of these openids. There are few accounts: each is asked.
+pub(super) fn accounts_of(db: &Connection, openids: &[OpenId]) -> Outcome<Vec<Vec<AccountId>>> {
     let mut all = db.prepare_cached(
         "-- users.accounts_of\n\
          SELECT a.id FROM account a WHERE \
@@ -162,10 +162,15 @@ pub(super) fn accounts_of(db: &Connection, openid: &OpenId) -> Outcome<Vec<Accou
             OR EXISTS (SELECT 1 FROM app_user_openid o WHERE o.account = a.id AND o.openid = ?1) \
          ORDER BY a.id",
     )?;
-    let accounts = all
-        .query_map([openid.as_str()], |row| row.get(0).map(AccountId))?
-        .collect::<Result<_, _>>()?;
-    Ok(accounts)
+    openids
+        .iter()
+        .map(|openid| {
+            let accounts = all
+                .query_map([openid.as_str()], |row| row.get(0).map(AccountId))?
+                .collect::<Result<_, _>>()?;
+            Ok(accounts)
+        })
+        .collect()
 }
 
 /// The openids of people at an account, in order.

@@ -94,6 +94,8 @@ async fn keep_all_their_settings(store: &dyn Store, kit: &Kit) {
         js_origins: vec!["https://example.com".to_owned()],
         redirects: vec!["https://example.com/back".to_owned()],
         send_to_unfollowed: true,
+        deduplicate_seconds: Some(60),
+        ..AccountOptions::default()
     };
     settings.rate_per_second = Some(u32::MAX);
     settings.max_in_flight = 7;

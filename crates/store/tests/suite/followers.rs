@@ -355,8 +355,8 @@ async fn are_found_at_their_accounts(store: &dyn Store, kit: &Kit) {
         kit.account(store, "mp").await,
     );
     let accounts = async |openid: &str| {
-        let found = store.accounts_of(&kit.openid(openid)).await;
-        found.unwrap()
+        let found = store.accounts_of(&[kit.openid(openid)]).await;
+        found.unwrap().remove(0)
     };
     assert!(accounts("oPerson").await.is_empty());
     saw(store, kit, oa, "oPerson", Follow::Following).await;
@@ -366,6 +366,10 @@ async fn are_found_at_their_accounts(store: &dyn Store, kit: &Kit) {
     // As it is after a mistake.
     saw(store, kit, mp, "oPerson", Follow::Unknown).await;
     assert_eq!(accounts("oPerson").await, [oa, mp]);
+    let asked = ["mPerson", "oNobody", "oPerson", "mPerson"].map(|openid| kit.openid(openid));
+    let found = store.accounts_of(&asked).await.unwrap();
+    assert_eq!(found, [vec![mp], vec![], vec![oa, mp], vec![mp]]);
+    assert!(store.accounts_of(&[]).await.unwrap().is_empty());
     store.remove_account(oa).await.unwrap();
     assert_eq!(accounts("oPerson").await, [mp]);
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod broadcasts;
 mod callbacks;
 mod callbacks_refused;
 mod consent;

@@ -45,8 +45,8 @@ pub(crate) async fn create(
     }
     let wanted: NewBroadcast = request.json()?;
     let account = caller.account(&wanted.account)?;
-    let kind_of = |name: &str| caller.account(name).ok().map(|found| found.settings.kind);
-    let new = read(wanted, caller.key_id(), kind_of).map_err(Problem::invalid)?;
+    let is_known = |name: &str| caller.account(name).is_ok();
+    let new = read(wanted, caller.key_id(), &is_known).map_err(Problem::invalid)?;
     let planned = caller.engine().plan_broadcast(new).await.map_err(problem)?;
     let account = account.name().as_str();
     // Stored with the broadcast itself: a repeat finds it by its id.

@@ -69,7 +69,8 @@ CREATE TABLE tally (
     PRIMARY KEY (message, key)
 );
 CREATE INDEX tally_key ON tally (account, key, at);
-CREATE INDEX tally_age ON tally (at);
+-- The condition holds for every row; see awaited_since.
+CREATE INDEX tally_age ON tally (at) WHERE at >= 0;
 
 CREATE TABLE template_change (
     account     bigint NOT NULL REFERENCES account ON DELETE CASCADE,
