@@ -5,6 +5,7 @@
 
 mod accounts;
 mod breaker;
+mod broadcasts;
 mod callbacks;
 mod callbacks_refused;
 mod consent;
