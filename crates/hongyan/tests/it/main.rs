@@ -5,6 +5,7 @@
 mod cli;
 mod dashboards;
 mod demo;
+mod managing;
 mod postgres;
 mod refusals;
 mod stage;
