@@ -46,10 +46,7 @@ async fn a_restricted_account_waits_with_its_messages_and_is_tried_now_and_then(
     app.advance(Duration::from_secs(60));
     app.pump().await;
     assert_eq!(app.delivered(), 6);
-    assert_eq!(
-        app.account("oa").await.health.status,
-        HealthStatus::Healthy
-    );
+    assert_eq!(app.account("oa").await.health.status, HealthStatus::Healthy);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,10 +60,7 @@ async fn a_missing_ability_holds_its_own_kind_alone() {
     let service = app.service_message("oa", "您好");
     let held = app.send_and_pump(&service).await;
     assert_eq!(held.status, Status::Retrying);
-    assert_eq!(
-        held.waiting.unwrap().reason,
-        WaitingFor::AccountBlocked
-    );
+    assert_eq!(held.waiting.unwrap().reason, WaitingFor::AccountBlocked);
     let health = app.account("oa").await.health;
     assert_eq!(health.status, HealthStatus::Blocked);
     assert_eq!(health.kinds, [Kind::CustomerService]);
@@ -82,10 +76,7 @@ async fn a_missing_ability_holds_its_own_kind_alone() {
     for id in [&held.id, &other.id] {
         assert_eq!(app.get(id).await.status, Status::Accepted);
     }
-    assert_eq!(
-        app.account("oa").await.health.status,
-        HealthStatus::Healthy
-    );
+    assert_eq!(app.account("oa").await.health.status, HealthStatus::Healthy);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +93,10 @@ async fn an_address_that_is_refused_is_named_and_a_check_tries_at_once() {
     let report = app.client.check_account("oa").await.unwrap();
     let step = report.steps.iter().find(|step| step.name == "sending");
     let step = step.unwrap();
-    assert_eq!((step.state, step.errcode), (StepState::Warning, Some(40164)));
+    assert_eq!(
+        (step.state, step.errcode),
+        (StepState::Warning, Some(40164))
+    );
     assert!(step.fix.as_ref().unwrap().contains("203.0.113.9"));
     app.advance(Duration::from_secs(2));
     app.pump().await;
@@ -119,7 +113,10 @@ async fn nothing_is_tried_for_ever() {
         app.advance(Duration::from_secs(3600));
     }
     let message = app.get(&id).await;
-    assert_eq!((message.status, message.errcode), (Status::Failed, Some(50002)));
+    assert_eq!(
+        (message.status, message.errcode),
+        (Status::Failed, Some(50002))
+    );
     assert_eq!(message.attempt_count, 20);
 }
 
@@ -132,8 +129,5 @@ async fn it_is_kept_over_a_restart() {
     let app = app.crash_and_restart().await;
     app.pump().await;
     assert_eq!(app.calls(SEND), asked);
-    assert_eq!(
-        app.account("oa").await.health.status,
-        HealthStatus::Blocked
-    );
+    assert_eq!(app.account("oa").await.health.status, HealthStatus::Blocked);
 }

@@ -114,10 +114,7 @@ async fn a_used_up_day_is_cleared_on_purpose_alone() {
     app.sandbox.set_quota(&app.oa, SEND, 2).unwrap();
     send_many(&app, 4).await;
     assert_eq!(app.delivered(), 2);
-    assert_eq!(
-        app.account("oa").await.health.status,
-        HealthStatus::Parked
-    );
+    assert_eq!(app.account("oa").await.health.status, HealthStatus::Parked);
     let path = "/v1/accounts/oa/quota/clear";
     for body in [json!({"confirm": false}), json!({})] {
         let (status, problem) = app.raw("POST", path, body.to_string()).await;
@@ -151,10 +148,17 @@ async fn statistics_tell_queue_pace_and_allowance() {
     app.send(&later).await;
     app.engine.sample_queue().await.unwrap();
     let stats = app.client.stats().await.unwrap();
-    let names: Vec<_> = stats.accounts.iter().map(|it| it.account.as_str()).collect();
+    let names: Vec<_> = stats
+        .accounts
+        .iter()
+        .map(|it| it.account.as_str())
+        .collect();
     assert_eq!(names, ["mp", "oa"]);
     let oa = &stats.accounts[1];
-    assert_eq!((oa.queue[0].priority, oa.queue[0].open), (Priority::Normal, 1));
+    assert_eq!(
+        (oa.queue[0].priority, oa.queue[0].open),
+        (Priority::Normal, 1)
+    );
     assert_eq!((oa.sends_per_minute, oa.in_flight), (4, 0));
     assert!((oa.pace - 1.0).abs() < f64::EPSILON);
     let quota = oa.quotas.iter().find(|line| line.path == SEND).unwrap();
@@ -170,12 +174,22 @@ async fn statistics_tell_queue_pace_and_allowance() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_slows_the_account_down_and_quiet_brings_it_back() {
     let app = TestApp::start().await;
-    app.fault(json!({"path": SEND, "times": 30, "effect": {"errcode": -1, "errmsg": "system error"}}));
+    app.fault(
+        json!({"path": SEND, "times": 30, "effect": {"errcode": -1, "errmsg": "system error"}}),
+    );
     send_many(&app, 30).await;
     let pace = async || app.client.stats().await.unwrap().accounts[1].pace;
-    assert!((pace().await - 0.5).abs() < f64::EPSILON, "{}", pace().await);
+    assert!(
+        (pace().await - 0.5).abs() < f64::EPSILON,
+        "{}",
+        pace().await
+    );
     app.advance(Duration::from_secs(20));
     app.pump().await;
     assert_eq!(app.delivered(), 30);
-    assert!((pace().await - 1.0).abs() < f64::EPSILON, "{}", pace().await);
+    assert!(
+        (pace().await - 1.0).abs() < f64::EPSILON,
+        "{}",
+        pace().await
+    );
 }

@@ -138,7 +138,9 @@ async fn ways_to_strangers_are_left_at_once() {
         ..Recipient::default()
     };
     let binding = BindUser {
-        openids: [("oa".to_owned(), app.openid.clone())].into_iter().collect(),
+        openids: [("oa".to_owned(), app.openid.clone())]
+            .into_iter()
+            .collect(),
         ..BindUser::default()
     };
     app.client.bind_user("7", &binding).await.unwrap();
@@ -240,7 +242,10 @@ async fn sent_again_by_hand_it_goes_the_last_way() {
     app.fault(json!({"path": TEMPLATE, "times": 1, "effect": {"errcode": 43004, "errmsg": "require subscribe"}}));
     let failed = app.send_and_pump(&either(&app, to)).await;
     assert_eq!(failed.status, Status::Failed);
-    assert_eq!((failed.account.as_str(), failed.errcode), ("oa", Some(43004)));
+    assert_eq!(
+        (failed.account.as_str(), failed.errcode),
+        ("oa", Some(43004))
+    );
     app.client.retry(&failed.id).await.unwrap();
     app.pump().await;
     let sent = app.get(&failed.id).await;
@@ -258,5 +263,8 @@ async fn a_way_whose_account_is_gone_is_passed_over() {
     app.pump().await;
     let message = app.get(&id).await;
     assert_eq!(message.status, Status::Failed);
-    assert_eq!((message.account.as_str(), message.errcode), ("mp", Some(43101)));
+    assert_eq!(
+        (message.account.as_str(), message.errcode),
+        ("mp", Some(43101))
+    );
 }
