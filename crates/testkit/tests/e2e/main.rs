@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod breaker;
 mod broadcasts;
 mod callbacks;
 mod callbacks_refused;
@@ -20,10 +21,13 @@ mod metrics;
 mod nodes;
 mod people;
 mod qrcodes;
+mod quotas;
 mod receipts;
+mod routes;
 mod rules;
 mod secrets;
 mod tags;
+mod timing;
 mod tokens;
 mod traces;
 mod waiting;
