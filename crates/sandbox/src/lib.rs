@@ -71,7 +71,7 @@ pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
     CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
     MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate, PersonView, Platform,
-    PopupScene, SceneView, Subscription, TemplateView,
+    PopupScene, SceneView, Subscription, TemplatePatch, TemplateView,
 };
 pub use operate::{
     CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,

@@ -23,8 +23,9 @@ use crate::templates::WechatFailure;
 /// How often counts are written down and WeChat is asked where that is worth while.
 const TEND_EVERY: Duration = Duration::from_secs(5);
 
-/// WeChat knows no such API (查询API调用额度, 76021).
-const UNKNOWN_PATH: i64 = 76021;
+/// WeChat tells no allowance of that API, or not to that kind of account
+/// (查询API调用额度).
+const UNTOLD: [i64; 2] = [76021, 76022];
 
 /// One API of an account today.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +168,7 @@ impl Engine {
             self.quotas.asked(account.id, &path, now);
             let quota = match asked {
                 Ok(reply) => reply.quota,
-                Err(WechatFailure::Refused(refusal)) if refusal.errcode.0 == UNKNOWN_PATH => {
+                Err(WechatFailure::Refused(refusal)) if UNTOLD.contains(&refusal.errcode.0) => {
                     continue;
                 }
                 Err(failure) => return Err(failure),

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +31,14 @@ pub(crate) fn routes() -> Router<Sandbox> {
             "/accounts/{appid}/templates",
             get(accounts::templates).post(accounts::add_template),
         )
-        .route("/accounts/{appid}/quota", put(accounts::set_quota))
+        .route(
+            "/accounts/{appid}/templates/{template_id}",
+            patch(accounts::update_template).delete(accounts::delete_template),
+        )
+        .route(
+            "/accounts/{appid}/quota",
+            get(accounts::quotas).put(accounts::set_quota),
+        )
         .route(
             "/accounts/{appid}/receipts",
             get(accounts::receipts).put(accounts::set_receipts),

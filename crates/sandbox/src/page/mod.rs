@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
-use crate::{AccountView, ClockView, InboxItem, PersonView, Sandbox};
+use crate::{AccountView, ClockView, InboxItem, MenuSource, MenuView, PersonView, Sandbox};
 
 /// People shown; a sandbox with more is watched through the control API.
 const PEOPLE: usize = 50;
@@ -65,6 +65,8 @@ struct PageView {
 struct PhoneView {
     #[serde(flatten)]
     person: PersonView,
+    /// Of the official accounts that have one.
+    menus: Vec<MenuView>,
     inbox: Vec<InboxItem>,
 }
 
@@ -72,6 +74,7 @@ async fn state(State(sandbox): State<Sandbox>) -> Json<PageView> {
     let all = sandbox.people();
     let stats = sandbox.stats();
     let people_total = all.len();
+    let accounts = sandbox.accounts();
     let people = all
         .into_iter()
         .take(PEOPLE)
@@ -80,7 +83,12 @@ async fn state(State(sandbox): State<Sandbox>) -> Json<PageView> {
             let inbox = sandbox
                 .inbox(&person.person_id, CARDS)
                 .map(|inbox| inbox.items);
+            let menus = accounts
+                .iter()
+                .filter_map(|account| sandbox.menu(&person.person_id, &account.appid).ok())
+                .filter(|menu| menu.source != MenuSource::None);
             PhoneView {
+                menus: menus.collect(),
                 inbox: inbox.unwrap_or_default(),
                 person,
             }
@@ -90,7 +98,7 @@ async fn state(State(sandbox): State<Sandbox>) -> Json<PageView> {
         clock: stats.clock,
         deliveries: stats.deliveries,
         people_total,
-        accounts: sandbox.accounts(),
+        accounts,
         people,
     })
 }

@@ -5,6 +5,8 @@
 
 mod accounts;
 mod agree;
+mod breaker;
+mod broadcasts;
 mod callbacks;
 mod callbacks_refused;
 mod catalogue;
@@ -22,10 +24,13 @@ mod metrics;
 mod nodes;
 mod people;
 mod qrcodes;
+mod quotas;
 mod receipts;
+mod routes;
 mod rules;
 mod secrets;
 mod tags;
+mod timing;
 mod tokens;
 mod traces;
 mod waiting;
