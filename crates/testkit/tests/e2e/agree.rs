@@ -127,8 +127,11 @@ impl Stage {
     async fn template(&self, account: &str, kind: MessageKind, key: &str) -> Template {
         let mut new = NewTemplate::new(kind, "通知", &format!("内容：{{{{{key}.DATA}}}}\n"));
         new.subscription = (kind != MessageKind::Template).then_some(Subscription::LongTerm);
-        let listed = ["客厅", "厨房"].map(str::to_owned).to_vec();
-        new.enum_values.insert("enum1".to_owned(), listed);
+        // The list of template messages tells no values.
+        if kind != MessageKind::Template {
+            let listed = ["客厅", "厨房"].map(str::to_owned).to_vec();
+            new.enum_values.insert("enum1".to_owned(), listed);
+        }
         let appid = self.app.appid(account);
         let id = self
             .app

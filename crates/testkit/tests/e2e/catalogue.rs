@@ -6,7 +6,7 @@ use std::time::Duration;
 use hongyan_api::{
     ChangeKind, FieldNames, LibraryQuery, NewTemplate, PageQuery, Status, Subscription,
 };
-use hongyan_sandbox::MessageKind;
+use hongyan_sandbox::{MessageKind, TemplatePatch};
 use hongyan_testkit::{TestApp, data};
 use serde_json::json;
 
@@ -289,4 +289,64 @@ async fn official_accounts_take_templates_by_their_words() {
         .remove_template("oa", &added.template_id)
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_keyword_is_told_and_mended_by_its_name_alone() {
+    let app = TestApp::start().await;
+    app.client.sync_templates("oa").await.unwrap();
+    let given = names(&[("goods", "thing1"), ("when", "time2")]);
+    app.client
+        .set_field_names("oa", &app.template, &given)
+        .await
+        .unwrap();
+    let mut message = app.message();
+    message.data = Some(data(&[("goods", "耳机"), ("when", "10:00")]));
+    assert_eq!(app.send_and_pump(&message).await.status, Status::Accepted);
+
+    let patch = TemplatePatch {
+        title: None,
+        content: Some("商品名称：{{thing4.DATA}}\n发货时间：{{time2.DATA}}\n".to_owned()),
+        example: None,
+        enum_values: None,
+    };
+    app.sandbox
+        .update_template(&app.oa, &app.template, patch)
+        .unwrap();
+    let report = app.client.sync_templates("oa").await.unwrap();
+    assert_eq!(report.changed, [app.template.clone()]);
+    let found = app
+        .client
+        .template_changes("oa", &PageQuery::default())
+        .await
+        .unwrap();
+    let change = &found.items[0];
+    assert_eq!(change.change, ChangeKind::Changed);
+    assert_eq!(
+        (&change.new_keys[..], &change.gone_keys[..]),
+        (&["thing4".to_owned()][..], &["thing1".to_owned()][..])
+    );
+    assert_eq!(change.senders[0].messages, 1);
+    let template = app.client.template("oa", &app.template).await.unwrap();
+    let warning = template
+        .warnings
+        .iter()
+        .find(|one| one.rule == "name_without_key");
+    assert!(warning.unwrap().message.contains("goods"));
+    let refused = app.client.validate(&message).await.unwrap();
+    assert!(
+        refused
+            .violations
+            .iter()
+            .any(|one| one.message.contains("field names")),
+        "{refused:?}"
+    );
+
+    let mended = names(&[("goods", "thing4"), ("when", "time2")]);
+    app.client
+        .set_field_names("oa", &app.template, &mended)
+        .await
+        .unwrap();
+    assert_eq!(app.send_and_pump(&message).await.status, Status::Accepted);
+    assert_eq!(app.delivered(), 2);
 }
