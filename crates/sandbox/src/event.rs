@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,7 +17,7 @@ use crate::state::template::TemplateSource;
 use crate::state::token::TokenFamily;
 
 /// Version of the line format; a file of a newer one is refused.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// One change, except a delivery, which is [`DeliveryLine`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub(crate) enum Event {
         openid: String,
         following: bool,
         at: i64,
+        /// Of the code that led there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scene: Option<String>,
     },
     /// Refuses or allows messages.
     Block {
@@ -109,8 +113,43 @@ pub(crate) enum Event {
         secondary: u8,
         month: i64,
     },
-    /// The account's bulk people in all.
-    Bulk { appid: String, count: u32 },
+    /// People in bulk were made.
+    Bulk {
+        appid: String,
+        /// The account's bulk people in all.
+        count: u32,
+        #[serde(default = "yes")]
+        follows: bool,
+        #[serde(default)]
+        at: i64,
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        accepts: IndexMap<String, u32>,
+    },
+    /// A tag was made or renamed, or is gone where there is no name.
+    Tag {
+        appid: String,
+        id: u32,
+        name: Option<String>,
+    },
+    /// People were given a tag or lost it.
+    Tagged {
+        appid: String,
+        tag: u32,
+        openids: Vec<String>,
+        on: bool,
+    },
+    /// The account's own name for a person.
+    Remark {
+        appid: String,
+        openid: String,
+        remark: String,
+    },
+    /// People came on the account's blacklist or left it.
+    Blacklist {
+        appid: String,
+        openids: Vec<String>,
+        on: bool,
+    },
     /// A code was issued.
     Code(Code),
     /// A code was exchanged.
@@ -154,11 +193,15 @@ pub(crate) enum Event {
     },
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// A send that took effect. Read and written without [`Event`], because there
 /// may be millions and their data is kept as the text that came in.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DeliveryLine<'a> {
-    /// Always `d`; it comes first so that replay can tell lines apart cheaply.
+    /// Always [`DELIVERY_TAG`]; it comes first so that replay can tell lines apart cheaply.
     pub(crate) t: &'a str,
     pub(crate) seq: u32,
     pub(crate) at: i64,
@@ -190,6 +233,8 @@ pub(crate) struct DeliveryLine<'a> {
     pub(crate) used: u64,
 }
 
+/// What a delivery line has as its `t`.
+pub(crate) const DELIVERY_TAG: &str = "d";
 /// How a delivery line starts.
 pub(crate) const DELIVERY_PREFIX: &[u8] = b"{\"t\":\"d\",";
 

@@ -192,6 +192,11 @@ pub(crate) mod bulk {
         join_openid(appid, check, u64::from(index) ^ veil(seed, check))
     }
 
+    /// The unionid of bulk person `index` under an open-platform account.
+    pub(crate) fn unionid(platform: &str, index: u32) -> String {
+        other_unionid(&format!("bulk {index}"), platform)
+    }
+
     /// The number behind an openid, or `None` where it is not one of ours.
     pub(crate) fn index(appid: &str, openid: &str) -> Option<u32> {
         let raw: [u8; 16] = URL_SAFE_NO_PAD

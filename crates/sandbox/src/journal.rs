@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::event::{Event, FORMAT};
+use crate::shelf::{Shelf, Taken};
 
 /// Why a sandbox could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +57,14 @@ pub enum OpenError {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     File { file: Arc<File>, at: u64, len: u32 },
-    Memory(Bytes),
+    Memory(Option<Taken>),
 }
 
 /// Where lines go.
 #[derive(Debug)]
 pub(crate) enum Journal {
     /// Lines of state are forgotten, deliveries kept.
-    Memory { deliveries: Vec<Bytes> },
+    Memory { deliveries: Shelf },
     /// Everything is in the file.
     File {
         file: Arc<File>,
@@ -78,7 +79,7 @@ const LOCK_NAME: &str = "sandbox.lock";
 impl Journal {
     pub(crate) fn in_memory() -> Self {
         Self::Memory {
-            deliveries: Vec::new(),
+            deliveries: Shelf::default(),
         }
     }
 
@@ -183,10 +184,7 @@ impl Journal {
     /// a number in memory.
     pub(crate) fn append_delivery(&mut self, line: &[u8]) -> io::Result<u64> {
         match self {
-            Self::Memory { deliveries } => {
-                deliveries.push(Bytes::copy_from_slice(line));
-                Ok(deliveries.len() as u64 - 1)
-            }
+            Self::Memory { deliveries } => Ok(deliveries.push(line)),
             Self::File { len, .. } => {
                 let at = *len;
                 self.append(line)?;
@@ -203,10 +201,7 @@ impl Journal {
                 at,
                 len,
             },
-            Self::Memory { deliveries } => {
-                let index = usize::try_from(at).unwrap_or(usize::MAX);
-                Place::Memory(deliveries.get(index).cloned().unwrap_or_default())
-            }
+            Self::Memory { deliveries } => Place::Memory(deliveries.take(at)),
         }
     }
 }
@@ -215,7 +210,10 @@ impl Place {
     /// The line with its line feed.
     pub(crate) fn read(&self) -> io::Result<Bytes> {
         match self {
-            Self::Memory(line) => Ok(line.clone()),
+            Self::Memory(line) => {
+                let line = line.as_ref().ok_or(io::ErrorKind::NotFound)?;
+                Ok(line.line()?)
+            }
             Self::File { file, at, len } => {
                 let mut line = vec![0; *len as usize];
                 file.read_exact_at(&mut line, *at)?;

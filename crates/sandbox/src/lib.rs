@@ -44,6 +44,7 @@ mod refusal;
 mod requests;
 mod rules;
 mod server;
+mod shelf;
 mod state;
 
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ pub use journal::OpenError;
 pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
     CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
-    MessageKind, NewAccount, NewTemplate, PersonView, PopupScene, SceneView, Subscription,
+    MessageKind, NewAccount, NewBulk, NewTemplate, PersonView, PopupScene, SceneView, Subscription,
     TemplateView,
 };
 pub use operate::{

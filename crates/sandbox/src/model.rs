@@ -337,6 +337,37 @@ pub struct GrantView {
     pub open: bool,
 }
 
+/// People to be made in bulk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBulk {
+    /// How many; an account may have ten million in all.
+    pub count: u32,
+    /// Whether they follow the account; they do unless said otherwise.
+    #[serde(default = "yes")]
+    pub follows: bool,
+    /// What each of them consented to: messages by template of the kinds
+    /// `subscribe` and `notification`. For a long-term template any number but
+    /// 0 is a standing consent.
+    #[serde(default)]
+    pub accepts: IndexMap<String, u32>,
+}
+
+impl NewBulk {
+    /// So many followers without consents.
+    pub fn new(count: u32) -> Self {
+        Self {
+            count,
+            follows: true,
+            accepts: IndexMap::new(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// People made in bulk.
 #[derive(Debug, Clone, Serialize)]
 pub struct BulkView {

@@ -1,12 +1,10 @@
-//! The table of WeChat's paths that this version answers.
+//! WeChat's paths: what they demand and who may call them.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::{
-    Call, admin, custom_send, network, newtmpl, oauth, one_time_send, openapi, session,
-    subscribe_send, template_send, ticket, tokens, typing, users,
-};
+use super::Call;
+pub(crate) use super::table::ENDPOINTS;
 use crate::model::{AccountKind, MessageKind};
 use crate::refusal::{self, Outcome, Refusal};
 use crate::state::account::{Account, Book};
@@ -136,268 +134,10 @@ pub(crate) fn find(path: &str) -> Option<usize> {
     BY_PATH.get(path).copied()
 }
 
-const fn get(
-    path: &'static str,
-    daily: u64,
-    audience: Audience,
-    handler: fn(&Call<'_>, &Account) -> Outcome,
-) -> Endpoint {
-    let handler = Handler::Account(handler);
-    Endpoint {
-        path,
-        method: Method::Get,
-        daily: Some(daily),
-        audience,
-        handler,
-    }
-}
-
-const fn post(
-    path: &'static str,
-    daily: u64,
-    audience: Audience,
-    handler: fn(&Call<'_>, &Account) -> Outcome,
-) -> Endpoint {
-    let handler = Handler::Account(handler);
-    Endpoint {
-        path,
-        method: Method::Post,
-        daily: Some(daily),
-        audience,
-        handler,
-    }
-}
-
-/// A call without an access token of the account; its limit is one a minute.
-const fn sns(path: &'static str, handler: fn(&Call<'_>) -> Outcome) -> Endpoint {
-    Endpoint {
-        path,
-        method: Method::Any,
-        daily: None,
-        audience: Audience::Everybody,
-        handler: Handler::Open(handler),
-    }
-}
-
-const fn retired(path: &'static str, refusal: Refusal) -> Endpoint {
-    Endpoint {
-        path,
-        method: Method::Post,
-        daily: None,
-        audience: Audience::Everybody,
-        handler: Handler::Retired(refusal),
-    }
-}
-
-/// Limit of calls for which WeChat publishes none.
-const UNPUBLISHED: u64 = 100_000;
-
-/// Every path, with the documented daily limits of a new account.
-pub(crate) static ENDPOINTS: [Endpoint; 38] = [
-    post(
-        TEMPLATE_SEND,
-        100_000,
-        Audience::OfficialAccounts,
-        template_send::send,
-    ),
-    post(
-        SUBSCRIBE_SEND,
-        10_000_000,
-        Audience::MiniPrograms,
-        subscribe_send::send,
-    ),
-    Endpoint {
-        path: "/cgi-bin/token",
-        method: Method::Get,
-        daily: Some(2000),
-        audience: Audience::Everybody,
-        handler: Handler::Open(tokens::classic),
-    },
-    Endpoint {
-        path: STABLE_TOKEN,
-        method: Method::Post,
-        daily: Some(500_000),
-        audience: Audience::Everybody,
-        handler: Handler::Open(tokens::stable),
-    },
-    post(
-        "/cgi-bin/template/api_set_industry",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        admin::set_industry,
-    ),
-    get(
-        "/cgi-bin/template/get_industry",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        admin::get_industry,
-    ),
-    post(
-        "/cgi-bin/template/api_add_template",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        admin::add_template,
-    ),
-    get(
-        "/cgi-bin/template/get_all_private_template",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        admin::list_templates,
-    ),
-    post(
-        "/cgi-bin/template/del_private_template",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        admin::delete_template,
-    ),
-    get(
-        "/wxaapi/newtmpl/getcategory",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::categories,
-    ),
-    get(
-        "/wxaapi/newtmpl/getpubtemplatetitles",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::public_titles,
-    ),
-    get(
-        "/wxaapi/newtmpl/getpubtemplatekeywords",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::public_keywords,
-    ),
-    post(
-        "/wxaapi/newtmpl/addtemplate",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::add_template,
-    ),
-    get(
-        "/wxaapi/newtmpl/gettemplate",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::list_templates,
-    ),
-    post(
-        "/wxaapi/newtmpl/deltemplate",
-        UNPUBLISHED,
-        Audience::Everybody,
-        newtmpl::delete_template,
-    ),
-    post(
-        "/cgi-bin/openapi/quota/get",
-        UNPUBLISHED,
-        Audience::Everybody,
-        openapi::quota,
-    ),
-    post(
-        "/cgi-bin/openapi/rid/get",
-        UNPUBLISHED,
-        Audience::Everybody,
-        openapi::rid,
-    ),
-    // The clearing calls have an allowance a month instead of one a day.
-    Endpoint {
-        path: "/cgi-bin/clear_quota",
-        method: Method::Post,
-        daily: None,
-        audience: Audience::Everybody,
-        handler: Handler::Account(openapi::clear_quota),
-    },
-    Endpoint {
-        path: "/cgi-bin/clear_quota/v2",
-        method: Method::Post,
-        daily: None,
-        audience: Audience::Everybody,
-        handler: Handler::Open(openapi::clear_quota_v2),
-    },
-    get(
-        "/cgi-bin/get_api_domain_ip",
-        UNPUBLISHED,
-        Audience::Everybody,
-        openapi::addresses,
-    ),
-    get(
-        "/cgi-bin/getcallbackip",
-        UNPUBLISHED,
-        Audience::Everybody,
-        openapi::addresses,
-    ),
-    get(
-        "/cgi-bin/user/get",
-        500,
-        Audience::OfficialAccounts,
-        users::list,
-    ),
-    get(
-        "/cgi-bin/user/info",
-        5_000_000,
-        Audience::OfficialAccounts,
-        users::info,
-    ),
-    post(
-        NOTIFICATION_SEND,
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        subscribe_send::send_notification,
-    ),
-    post(
-        ONE_TIME_SEND,
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        one_time_send::send,
-    ),
-    post(CUSTOM_SEND, 500_000, Audience::Everybody, custom_send::send),
-    post(
-        "/cgi-bin/message/custom/typing",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        typing::set,
-    ),
-    post(
-        "/cgi-bin/message/custom/business/typing",
-        UNPUBLISHED,
-        Audience::MiniPrograms,
-        typing::set,
-    ),
-    post(
-        "/cgi-bin/callback/check",
-        UNPUBLISHED,
-        Audience::Everybody,
-        network::check,
-    ),
-    get(
-        "/cgi-bin/ticket/getticket",
-        UNPUBLISHED,
-        Audience::OfficialAccounts,
-        ticket::get,
-    ),
-    get(
-        "/wxa/checksession",
-        UNPUBLISHED,
-        Audience::MiniPrograms,
-        session::check,
-    ),
-    sns("/sns/jscode2session", session::from_code),
-    sns("/sns/oauth2/access_token", oauth::access_token),
-    sns("/sns/oauth2/refresh_token", oauth::refresh_token),
-    sns("/sns/userinfo", oauth::user_info),
-    sns("/sns/auth", oauth::is_valid),
-    retired(
-        "/cgi-bin/message/wxopen/template/send",
-        refusal::RETIRED_FORM_MESSAGE,
-    ),
-    retired(
-        "/cgi-bin/message/wxopen/template/uniform_send",
-        refusal::RETIRED_UNIFORM,
-    ),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::bulk::Batch;
 
     #[test]
     fn every_path_is_found_and_unique() {
@@ -412,7 +152,12 @@ mod tests {
         let endpoint = &ENDPOINTS[find(TEMPLATE_SEND).unwrap()];
         let limit = |count| {
             let mut book = Book::default();
-            book.bulk.count = count;
+            book.bulk.add(Batch {
+                numbers: 0..count,
+                follows: true,
+                at: 0,
+                accepts: Vec::new(),
+            });
             daily_limit(endpoint, 100_000, &book)
         };
         assert_eq!(limit(99_999), 100_000);

@@ -18,6 +18,8 @@ mod payload;
 mod query;
 mod session;
 mod subscribe_send;
+mod table;
+mod tags;
 mod template_send;
 mod ticket;
 mod tokens;

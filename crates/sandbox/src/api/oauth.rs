@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::admin::render;
 use super::tokens::authorize;
-use super::users::unionid;
-use super::{Call, field};
+use super::{Call, field, users};
 use crate::event::Event;
 use crate::ids::other_unionid;
 use crate::refusal::{self, Outcome, Refusal, ok};
@@ -174,6 +173,5 @@ fn unionid_of(call: &Call<'_>, account: &Account, token: &UserToken) -> Option<S
         let platform = account.settings.read().open_platform.clone()?;
         return Some(other_unionid(&token.openid, &platform));
     }
-    let person = person_of(account, &token.openid)?;
-    unionid(call.world, account, &person)
+    users::unionid_of(call.world, account, &token.openid)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::admin::render;
 use super::tokens::authorize;
-use super::users::unionid;
+use super::users::unionid_of;
 use super::{Call, field};
 use crate::callback::crypto::session_signature;
 use crate::event::Event;
@@ -52,10 +52,9 @@ pub(super) fn from_code(call: &Call<'_>) -> Outcome {
     };
     let mut book = account.book.lock();
     call.world.commit_in(&account, &mut book, &event)?;
-    let person = book.member(&openid).and_then(|one| one.person_id.clone());
     drop(book);
     let mut answer = json!({ "session_key": session_key, "openid": openid });
-    if let Some(unionid) = person.and_then(|id| unionid(call.world, &account, &id)) {
+    if let Some(unionid) = unionid_of(call.world, &account, &openid) {
         answer["unionid"] = unionid.into();
     }
     render(&answer)

@@ -12,7 +12,7 @@ use super::payload::{Data, Text};
 use super::template_send::accepted;
 use crate::model::{MessageKind, Subscription};
 use crate::refusal::{self, Outcome, Refusal, ok};
-use crate::state::account::{Account, Recipient};
+use crate::state::account::Account;
 use crate::state::deliver::Parcel;
 use crate::state::ledger::Written;
 
@@ -65,15 +65,7 @@ fn consented(call: &Call<'_>, account: &Account, kind: MessageKind) -> Result<Wr
         .filter(|template| template.source.kind == kind)
         .cloned()
         .ok_or(refusal::INVALID_TEMPLATE)?;
-    let grant = match recipient {
-        Recipient::Member(index) => book
-            .members
-            .get(index)
-            .and_then(|member| member.grants.get(template_id))
-            .copied(),
-        Recipient::Bulk(_) => None,
-    }
-    .unwrap_or_default();
+    let grant = book.grant(recipient, template_id, template.subscription());
     let allowed = match template.subscription() {
         Subscription::OneTime => grant.count > 0,
         Subscription::LongTerm => grant.open,

@@ -45,6 +45,9 @@ pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
     let recipient = account
         .recipient(book, openid)
         .ok_or(refusal::INVALID_OPENID)?;
+    if book.is_blacklisted(recipient) {
+        return Err(refusal::BLACKLISTED);
+    }
     if !book.follows(recipient) {
         return Err(refusal::REQUIRE_SUBSCRIBE);
     }

@@ -7,12 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, StatusCode};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Items;
 use super::problem::Problem;
 use super::{Parameters, read};
-use crate::{BulkView, ControlError, Inbox, PersonView, Sandbox};
+use crate::{BulkView, ControlError, Inbox, NewBulk, PersonView, Sandbox};
 
 /// Cards shown where no limit is given, and at most.
 const INBOX_DEFAULT: usize = 100;
@@ -87,6 +88,10 @@ pub(super) async fn inbox(
 struct BulkBody {
     appid: String,
     count: u32,
+    #[serde(default)]
+    follows: Option<bool>,
+    #[serde(default)]
+    accepts: IndexMap<String, u32>,
 }
 
 pub(super) async fn bulk(
@@ -94,8 +99,13 @@ pub(super) async fn bulk(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<BulkView>), Problem> {
-    let BulkBody { appid, count } = read(&body)?;
-    let mut view = sandbox.add_bulk_people(&appid, count)?;
+    let body: BulkBody = read(&body)?;
+    let new = NewBulk {
+        count: body.count,
+        follows: body.follows.unwrap_or(true),
+        accepts: body.accepts,
+    };
+    let mut view = sandbox.add_bulk(&body.appid, new)?;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     if let Some(host) = host.filter(|_| view.openids_url.starts_with('/')) {
         view.openids_url = format!("http://{host}{}", view.openids_url);
@@ -103,25 +113,38 @@ pub(super) async fn bulk(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
-/// Text, one openid a line, made while it is sent.
+/// Text, one openid a line, made while it is sent; with `unionids=true` a tab
+/// and the unionid behind each.
 pub(super) async fn bulk_openids(
     State(sandbox): State<Sandbox>,
     Path(appid): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let parameters = Parameters::read(query.as_deref(), &["from", "count"])?;
+    let parameters = Parameters::read(query.as_deref(), &["from", "count", "unionids"])?;
     let from = parameters.parse("from")?.unwrap_or(0);
     let count = parameters.parse("count")?.unwrap_or(u32::MAX);
-    let mut openids = sandbox
-        .bulk_openids(&appid, from, count)
-        .ok_or(ControlError::NotFound {
-            what: "account",
-            id: appid,
-        })?;
+    let mut openids =
+        sandbox
+            .bulk_openids(&appid, from, count)
+            .ok_or_else(|| ControlError::NotFound {
+                what: "account",
+                id: appid.clone(),
+            })?;
+    let mut unionids = match parameters.get("unionids") {
+        None | Some("false") => None,
+        Some("true") => Some(sandbox.bulk_unionids(&appid, from, count).ok_or_else(|| {
+            Problem::invalid("unionids: the account is bound to no open_platform".into())
+        })?),
+        Some(_) => return Err(Problem::invalid("unionids must be true or false".into())),
+    };
     let chunks = std::iter::from_fn(move || {
         let mut chunk = String::new();
         for openid in openids.by_ref().take(CHUNK) {
             chunk.push_str(&openid);
+            if let Some(unionid) = unionids.as_mut().and_then(Iterator::next) {
+                chunk.push('\t');
+                chunk.push_str(&unionid);
+            }
             chunk.push('\n');
         }
         (!chunk.is_empty()).then_some(Ok::<_, std::convert::Infallible>(chunk))

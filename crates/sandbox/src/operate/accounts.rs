@@ -1,21 +1,18 @@
-//! Accounts, their templates, and people in bulk.
+//! Accounts and their templates.
 
 use std::sync::Arc;
 
 use super::ControlError;
 use crate::Sandbox;
 use crate::event::Event;
-use crate::ids::bulk;
 use crate::model::{
-    AccountKind, AccountPatch, AccountView, BulkView, Callback, CallbackMode, MessageKind,
-    NewAccount, NewTemplate, TemplateView,
+    AccountKind, AccountPatch, AccountView, Callback, CallbackMode, MessageKind, NewAccount,
+    NewTemplate, TemplateView,
 };
 use crate::outcome::ReceiptRules;
 use crate::state::account::{Account, Settings, ip_matches};
 use crate::state::template::{Template, TemplateSource};
 
-/// Bulk people an account may have.
-const BULK_LIMIT: u32 = 10_000_000;
 /// Longest title and content of a template, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -168,52 +165,6 @@ impl Sandbox {
         };
         self.world.commit_in(&account, &mut book, &event)?;
         Ok(template.view())
-    }
-
-    /// Makes people in bulk: followers of the account that exist only as
-    /// numbers until somebody acts on one by its openid. They have no person.
-    ///
-    /// # Errors
-    /// [`ControlError::NotFound`]; [`ControlError::Invalid`] for none at all or
-    /// more than ten million.
-    pub fn add_bulk_people(&self, appid: &str, count: u32) -> Result<BulkView, ControlError> {
-        let _guard = self.world.control.lock();
-        let account = self.account(appid)?;
-        let mut book = account.book.lock();
-        let from = book.bulk.count;
-        let total = from
-            .checked_add(count)
-            .filter(|total| count > 0 && *total <= BULK_LIMIT)
-            .ok_or_else(|| {
-                ControlError::Invalid(format!("count must be 1 to {BULK_LIMIT} in all"))
-            })?;
-        let event = Event::Bulk {
-            appid: appid.to_owned(),
-            count: total,
-        };
-        self.world.commit_in(&account, &mut book, &event)?;
-        let base = self.world.config.public_url.as_deref().unwrap_or_default();
-        let base = base.trim_end_matches('/');
-        Ok(BulkView {
-            openids_url: format!(
-                "{base}/sandbox/v1/bulk/people/{appid}/openids?from={from}&count={count}"
-            ),
-            count,
-            total,
-        })
-    }
-
-    /// Openids of bulk people by number, `None` for an unknown account.
-    pub fn bulk_openids(
-        &self,
-        appid: &str,
-        from: u32,
-        count: u32,
-    ) -> Option<impl Iterator<Item = String> + Send + 'static> {
-        let account = self.world.account(appid)?;
-        let total = account.book.lock().bulk.count;
-        let to = from.saturating_add(count).min(total);
-        Some((from..to).map(move |index| bulk::openid(&account.appid, index)))
     }
 
     pub(crate) fn account(&self, appid: &str) -> Result<Arc<Account>, ControlError> {

@@ -188,11 +188,11 @@ impl Deed<'_> {
     /// The changes of an action, except those of consents to templates.
     fn events(&self, action: &Action, following: bool) -> Vec<Event> {
         match action {
-            Action::Follow => vec![self.follow(true), self.window(Cause::Follow)],
-            Action::FollowByCode { .. } => self.follow_by_code(),
-            Action::Scan { .. } if !following => self.follow_by_code(),
+            Action::Follow => vec![self.follow(true, None), self.window(Cause::Follow)],
+            Action::FollowByCode { scene } => self.follow_by_code(scene),
+            Action::Scan { scene } if !following => self.follow_by_code(scene),
             Action::Scan { .. } => vec![self.window(Cause::Scan)],
-            Action::Unfollow => vec![self.follow(false)],
+            Action::Unfollow => vec![self.follow(false, None)],
             Action::Block => vec![self.block(true)],
             Action::Unblock => vec![self.block(false)],
             Action::MenuClick { .. } => vec![self.window(Cause::Menu)],
@@ -217,20 +217,21 @@ impl Deed<'_> {
         }
     }
 
-    fn follow_by_code(&self) -> Vec<Event> {
+    fn follow_by_code(&self, scene: &str) -> Vec<Event> {
         vec![
-            self.follow(true),
+            self.follow(true, Some(scene)),
             self.window(Cause::Follow),
             self.window(Cause::Scan),
         ]
     }
 
-    fn follow(&self, following: bool) -> Event {
+    fn follow(&self, following: bool, scene: Option<&str>) -> Event {
         Event::Follow {
             appid: self.account.appid.to_string(),
             openid: self.openid.to_owned(),
             following,
             at: self.at,
+            scene: scene.map(str::to_owned),
         }
     }
 

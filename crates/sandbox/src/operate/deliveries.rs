@@ -81,7 +81,8 @@ pub struct DeliveryView {
     /// WeChat's id.
     pub msgid: u64,
     /// `data` as it came in; of customer-service messages their body from
-    /// `msgtype` on.
+    /// `msgtype` on. `null` in memory once a hundred thousand newer ones are
+    /// there; then `url`, `miniprogram` and `title` are gone too.
     pub data: Box<RawValue>,
     /// Page a tap opens.
     pub url: Option<String>,

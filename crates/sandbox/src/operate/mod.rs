@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod bulk;
 mod callbacks;
 mod consents;
 mod deliveries;
@@ -235,7 +236,7 @@ impl Sandbox {
         let accounts = self.world.accounts.read().list.clone();
         let bulk_people = accounts
             .iter()
-            .map(|account| u64::from(account.book.lock().bulk.count))
+            .map(|account| u64::from(account.book.lock().bulk.count()))
             .sum();
         let people = self.world.people.lock().list.len();
         let ledger = self.world.ledger.lock();

@@ -1,6 +1,6 @@
 //! One account: its settings, and the book of everything that changes often.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,13 +8,15 @@ use indexmap::IndexMap;
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
+use super::bulk::BulkPeople;
 use super::dedupe::Dedupe;
+use super::followers::{Profile, Tags};
 use super::quota::{DailyCell, MinuteCell};
 use super::talk::Talk;
 use super::template::Template;
 use super::token::Keyring;
 use crate::ids::bulk;
-use crate::model::{AccountKind, Callback, DuplicateAnswer};
+use crate::model::{AccountKind, Callback, DuplicateAnswer, Subscription};
 use crate::outcome::ReceiptRules;
 
 /// Private templates an account may have (page "选用模板").
@@ -52,17 +54,19 @@ pub(crate) struct Account {
 pub(crate) enum Recipient {
     /// Position in the list of members.
     Member(usize),
-    /// A bulk person nobody has touched: follows, refuses nothing.
+    /// A bulk person nobody has touched: refuses nothing.
     Bulk(u32),
 }
 
 /// A person at this account.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) openid: Box<str>,
+    pub(crate) openid: Arc<str>,
     pub(crate) person_id: Option<Arc<str>>,
     pub(crate) following: bool,
     pub(crate) blocked: bool,
+    /// Was made in bulk.
+    pub(crate) is_bulk: bool,
     /// Last time they followed, milliseconds.
     pub(crate) followed_at: i64,
     pub(crate) grants: IndexMap<Box<str>, Grant>,
@@ -70,6 +74,8 @@ pub(crate) struct Member {
     pub(crate) newest: u32,
     /// What went on between them and the account.
     pub(crate) talk: Talk,
+    /// What the account noted about them, if anything.
+    pub(crate) profile: Option<Box<Profile>>,
 }
 
 /// Consent to one template.
@@ -81,25 +87,18 @@ pub(crate) struct Grant {
     pub(crate) open: bool,
 }
 
-/// People made in bulk and not touched since.
-#[derive(Debug, Default)]
-pub(crate) struct BulkPeople {
-    pub(crate) count: u32,
-    /// Those among them that became members of their own.
-    pub(crate) promoted: u32,
-    /// Newest delivery by number; as long as the highest number that has one.
-    newest: Vec<u32>,
-}
-
 /// What changes with nearly every call.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) templates: IndexMap<Box<str>, Arc<Template>>,
     pub(crate) members: Vec<Member>,
-    by_openid: HashMap<Box<str>, u32>,
+    by_openid: HashMap<Arc<str>, u32>,
     pub(crate) bulk: BulkPeople,
     /// Members that follow; bulk people come on top.
-    pub(crate) following: u64,
+    following: u64,
+    pub(crate) tags: Tags,
+    /// Positions of the members on it.
+    pub(crate) blacklist: BTreeSet<u32>,
     pub(crate) seen: Dedupe,
     /// By position of the endpoint in the table of endpoints.
     pub(crate) daily: Vec<DailyCell>,
@@ -176,11 +175,12 @@ impl Account {
         if let Some(index) = book.by_openid.get(openid) {
             return Some(Recipient::Member(*index as usize));
         }
-        if book.bulk.count == 0 {
+        let count = book.bulk.count();
+        if count == 0 {
             return None;
         }
         let index = bulk::index(&self.appid, openid)?;
-        (index < book.bulk.count).then_some(Recipient::Bulk(index))
+        (index < count).then_some(Recipient::Bulk(index))
     }
 
     /// Whether the address may fetch tokens.
@@ -214,23 +214,32 @@ impl Book {
         if self.by_openid.contains_key(openid) {
             return;
         }
-        let bulk = bulk::index(appid, openid).filter(|index| *index < self.bulk.count);
-        let newest = bulk.map_or(0, |index| self.newest(Recipient::Bulk(index)));
-        if bulk.is_some() {
-            self.bulk.promoted += 1;
-            self.following += 1;
-        }
+        let templates = &self.templates;
+        let subscription = |id: &str| {
+            templates
+                .get(id)
+                .map_or(Subscription::OneTime, |one| one.subscription())
+        };
+        let luggage = bulk::index(appid, openid)
+            .filter(|number| *number < self.bulk.count())
+            .and_then(|number| self.bulk.promote(number, subscription));
+        let is_bulk = luggage.is_some();
+        let luggage = luggage.unwrap_or_default();
+        self.following += u64::from(luggage.follows);
+        let openid: Arc<str> = openid.into();
         self.by_openid
-            .insert(openid.into(), self.members.len() as u32);
+            .insert(Arc::clone(&openid), self.members.len() as u32);
         self.members.push(Member {
-            openid: openid.into(),
+            openid,
             person_id,
-            following: bulk.is_some(),
+            following: luggage.follows,
             blocked: false,
-            followed_at: 0,
-            grants: IndexMap::new(),
-            newest,
+            is_bulk,
+            followed_at: luggage.at,
+            grants: luggage.grants.into_iter().collect(),
+            newest: luggage.newest,
             talk: Talk::default(),
+            profile: None,
         });
     }
 
@@ -273,7 +282,7 @@ impl Book {
     pub(crate) fn follows(&self, recipient: Recipient) -> bool {
         match recipient {
             Recipient::Member(index) => self.members.get(index).is_some_and(|one| one.following),
-            Recipient::Bulk(_) => true,
+            Recipient::Bulk(number) => self.bulk.follows(number),
         }
     }
 
@@ -287,14 +296,32 @@ impl Book {
 
     /// All followers, bulk people included.
     pub(crate) fn followers(&self) -> u64 {
-        self.following + u64::from(self.bulk.count - self.bulk.promoted)
+        self.following + self.bulk.followers()
+    }
+
+    /// The recipient's consent to a template of that subscription.
+    pub(crate) fn grant(
+        &self,
+        recipient: Recipient,
+        template_id: &str,
+        subscription: Subscription,
+    ) -> Grant {
+        let grant = match recipient {
+            Recipient::Member(index) => self
+                .members
+                .get(index)
+                .and_then(|member| member.grants.get(template_id))
+                .copied(),
+            Recipient::Bulk(number) => self.bulk.grant(number, template_id, subscription),
+        };
+        grant.unwrap_or_default()
     }
 
     /// Newest delivery to the recipient; 0 is none.
     pub(crate) fn newest(&self, recipient: Recipient) -> u32 {
         match recipient {
             Recipient::Member(index) => self.members.get(index).map_or(0, |member| member.newest),
-            Recipient::Bulk(index) => self.bulk.newest.get(index as usize).copied().unwrap_or(0),
+            Recipient::Bulk(number) => self.bulk.newest(number),
         }
     }
 
@@ -305,19 +332,8 @@ impl Book {
                     member.newest = seq;
                 }
             }
-            Recipient::Bulk(index) => {
-                let index = index as usize;
-                if self.bulk.newest.len() <= index {
-                    self.bulk.newest.resize(index + 1, 0);
-                }
-                self.bulk.newest[index] = seq;
-            }
+            Recipient::Bulk(number) => self.bulk.set_newest(number, seq),
         }
-    }
-
-    /// Whether the openid is a member of its own (and so not listed as bulk).
-    pub(crate) fn is_member(&self, openid: &str) -> bool {
-        self.by_openid.contains_key(openid)
     }
 
     pub(crate) fn member_position(&self, openid: &str) -> Option<usize> {
@@ -362,6 +378,7 @@ pub(crate) fn ip_matches(rule: &str, address: IpAddr) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::bulk::Batch;
 
     #[test]
     fn allow_list_rules() {
@@ -380,7 +397,12 @@ mod tests {
     #[test]
     fn a_touched_bulk_person_is_counted_once() {
         let mut book = Book::default();
-        book.bulk.count = 3;
+        book.bulk.add(Batch {
+            numbers: 0..3,
+            follows: true,
+            at: 0,
+            accepts: Vec::new(),
+        });
         book.set_newest(Recipient::Bulk(1), 9);
         let openid = bulk::openid("wx1", 1);
         book.add_member("wx1", &openid, None);

@@ -6,10 +6,10 @@ use std::io;
 use serde_json::value::RawValue;
 
 use super::World;
-use super::account::{Account, Book, Recipient};
+use super::account::{Account, Book, Member, Recipient};
 use super::ledger::{Entry, Written};
 use crate::api::endpoints;
-use crate::event::{DELIVERY_PREFIX, DeliveryLine};
+use crate::event::{DELIVERY_PREFIX, DELIVERY_TAG, DeliveryLine};
 use crate::journal::LineError;
 use crate::model::{MessageKind, Subscription};
 
@@ -46,7 +46,7 @@ impl World {
     ) -> io::Result<Written> {
         let blocked = book.blocks(recipient);
         let line = DeliveryLine {
-            t: "d",
+            t: DELIVERY_TAG,
             seq: 0,
             at: parcel.at,
             appid: Cow::Borrowed(&account.appid),
@@ -177,23 +177,34 @@ impl Effect<'_> {
     fn apply(&self, book: &mut Book, recipient: Recipient, written: Written) {
         book.set_newest(recipient, written.seq);
         book.deliveries.push(written.seq);
-        if let Recipient::Member(index) = recipient
-            && let Some(member) = book.members.get_mut(index)
-        {
-            match self.uses {
-                Uses::Nothing => {}
-                Uses::Consent => {
-                    if let Some(grant) = member.grants.get_mut(self.template_id) {
-                        grant.count = grant.count.saturating_sub(1);
-                    }
+        match recipient {
+            Recipient::Bulk(number) => {
+                if matches!(self.uses, Uses::Consent) {
+                    book.bulk.spend(number, self.template_id);
                 }
-                Uses::Scene(scene) => member.talk.set_scene(self.template_id, scene, false),
-                Uses::Window => member.talk.spend(written.at),
+            }
+            Recipient::Member(index) => {
+                if let Some(member) = book.members.get_mut(index) {
+                    self.use_up(member, written.at);
+                }
             }
         }
         if let Some(id) = self.client_msg_id {
             book.seen
                 .remember(self.openid, id, written.at, written.msgid);
+        }
+    }
+
+    fn use_up(&self, member: &mut Member, at: i64) {
+        match self.uses {
+            Uses::Nothing => {}
+            Uses::Consent => {
+                if let Some(grant) = member.grants.get_mut(self.template_id) {
+                    grant.count = grant.count.saturating_sub(1);
+                }
+            }
+            Uses::Scene(scene) => member.talk.set_scene(self.template_id, scene, false),
+            Uses::Window => member.talk.spend(at),
         }
     }
 }

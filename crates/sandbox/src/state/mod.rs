@@ -6,8 +6,10 @@
 //! of the logins is held alone.
 
 pub(crate) mod account;
+pub(crate) mod bulk;
 pub(crate) mod dedupe;
 pub(crate) mod deliver;
+pub(crate) mod followers;
 pub(crate) mod ledger;
 pub(crate) mod logins;
 pub(crate) mod people;
@@ -33,6 +35,7 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::requests::RequestLog;
 use account::{Account, Book, Industry, Ticket};
+use bulk::{Accepted, Batch};
 use ledger::Ledger;
 use logins::Logins;
 use people::People;
@@ -184,6 +187,10 @@ impl World {
             | Event::QuotaCleared { appid, .. }
             | Event::Industry { appid, .. }
             | Event::Bulk { appid, .. }
+            | Event::Tag { appid, .. }
+            | Event::Tagged { appid, .. }
+            | Event::Remark { appid, .. }
+            | Event::Blacklist { appid, .. }
             | Event::Session { appid, .. }
             | Event::Ticket { appid, .. }
             | Event::Window { appid, .. }
@@ -217,9 +224,13 @@ impl World {
                 openid,
                 following,
                 at,
+                scene,
                 ..
             } => {
                 book.set_following(openid, *following, *at);
+                if *following {
+                    book.set_scene(openid, scene.as_deref());
+                }
             }
             Event::Block {
                 openid, blocked, ..
@@ -295,7 +306,28 @@ impl World {
                     month: *month,
                 });
             }
-            Event::Bulk { count, .. } => book.bulk.count = *count,
+            Event::Bulk {
+                count,
+                follows,
+                at,
+                accepts,
+                ..
+            } => {
+                let first = book.bulk.count();
+                if first < *count {
+                    let accepts = accepts.iter().map(|(id, count)| Accepted::new(id, *count));
+                    book.bulk.add(Batch {
+                        numbers: first..*count,
+                        follows: *follows,
+                        at: *at,
+                        accepts: accepts.collect(),
+                    });
+                }
+            }
+            Event::Tag { .. }
+            | Event::Tagged { .. }
+            | Event::Remark { .. }
+            | Event::Blacklist { .. } => book.apply_note(event),
             Event::Ticket {
                 kind,
                 ticket,

@@ -130,12 +130,24 @@ fn definitions(account: &Account) -> Vec<Event> {
         appid: appid.clone(),
         template: template.source.clone(),
     }));
-    if book.bulk.count > 0 {
-        events.push(Event::Bulk {
-            appid,
-            count: book.bulk.count,
-        });
-    }
+    events.extend(book.bulk.batches().iter().map(|batch| {
+        Event::Bulk {
+            appid: appid.clone(),
+            count: batch.numbers.end,
+            follows: batch.follows,
+            at: batch.at,
+            accepts: batch
+                .accepts
+                .iter()
+                .map(|one| (one.template_id.to_string(), one.count))
+                .collect(),
+        }
+    }));
+    events.extend(book.tags.list.iter().map(|(id, tag)| Event::Tag {
+        appid: appid.clone(),
+        id: *id,
+        name: Some(tag.name.clone()),
+    }));
     events
 }
 
@@ -143,8 +155,9 @@ fn members(account: &Account) -> Vec<Event> {
     let appid = account.appid.to_string();
     let book = account.book.lock();
     let mut events = Vec::new();
-    for member in &book.members {
+    for (position, member) in book.members.iter().enumerate() {
         let openid = member.openid.to_string();
+        let profile = book.profile(position);
         let person_id = member.person_id.as_deref().map(str::to_owned);
         events.push(Event::Member {
             appid: appid.clone(),
@@ -156,6 +169,7 @@ fn members(account: &Account) -> Vec<Event> {
             openid: openid.clone(),
             following,
             at: member.followed_at,
+            scene: profile.scene.clone(),
         };
         if member.following || member.followed_at != 0 {
             events.push(follow(true));
@@ -166,8 +180,28 @@ fn members(account: &Account) -> Vec<Event> {
         if member.blocked {
             events.push(Event::Block {
                 appid: appid.clone(),
-                openid,
+                openid: openid.clone(),
                 blocked: true,
+            });
+        }
+        events.extend(profile.tags.iter().map(|tag| Event::Tagged {
+            appid: appid.clone(),
+            tag: *tag,
+            openids: vec![openid.clone()],
+            on: true,
+        }));
+        if !profile.remark.is_empty() {
+            events.push(Event::Remark {
+                appid: appid.clone(),
+                openid: openid.clone(),
+                remark: profile.remark.clone(),
+            });
+        }
+        if profile.blacklisted {
+            events.push(Event::Blacklist {
+                appid: appid.clone(),
+                openids: vec![openid],
+                on: true,
             });
         }
     }

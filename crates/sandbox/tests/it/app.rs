@@ -62,6 +62,31 @@ impl App {
         })
     }
 
+    /// A sandbox on a copy of a directory, as after a kill; its journal is
+    /// rewritten where it is asked for. The copy lives as long as its guard.
+    pub(crate) fn on_copy(dir: &Path, rewritten: bool) -> (tempfile::TempDir, Self) {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let entry = entry.unwrap();
+            let target = copy.path().join(entry.file_name());
+            if entry.path().is_dir() {
+                std::fs::create_dir(&target).unwrap();
+                for file in std::fs::read_dir(entry.path()).unwrap() {
+                    let file = file.unwrap();
+                    std::fs::copy(file.path(), target.join(file.file_name())).unwrap();
+                }
+            } else {
+                std::fs::copy(entry.path(), &target).unwrap();
+            }
+        }
+        let app = Self::with(SandboxConfig {
+            data_dir: Some(copy.path().to_owned()),
+            rewrite_above: if rewritten { 0 } else { u64::MAX },
+            ..SandboxConfig::default()
+        });
+        (copy, app)
+    }
+
     /// Always on the manual clock and a fixed seed.
     pub(crate) fn with(config: SandboxConfig) -> Self {
         let clock = ClockBase::Manual(START_MS);
@@ -212,6 +237,39 @@ impl App {
             answer.body = unchunk(body);
         }
         Some(answer)
+    }
+}
+
+/// An account calling with its token.
+pub(crate) struct Caller<'a> {
+    app: &'a App,
+    token: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(app: &'a App, account: &AccountView) -> Self {
+        Self {
+            app,
+            token: app.token(account),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        self.app
+            .get(&format!("{path}{joint}access_token={}", self.token))
+            .json()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        self.app
+            .post(&format!("{path}?access_token={}", self.token), body)
+            .json()
+    }
+
+    pub(crate) fn form(&self, path: &str, body: &str) -> Value {
+        let path = format!("{path}?access_token={}", self.token);
+        self.app.call("POST", &path, Some(body)).unwrap().json()
     }
 }
 

@@ -8,6 +8,7 @@ mod callbacks;
 mod control;
 mod customer_service;
 mod faults;
+mod followers;
 mod http;
 mod journal;
 mod logins;
