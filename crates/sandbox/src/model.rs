@@ -103,6 +103,9 @@ pub enum DuplicateAnswer {
 pub struct NewAccount {
     /// Kind of account.
     pub kind: AccountKind,
+    /// What phones call it; the appid where absent.
+    #[serde(default)]
+    pub name: Option<String>,
     /// `wx` and 16 hex digits are made up where it is absent.
     #[serde(default)]
     pub appid: Option<String>,
@@ -140,6 +143,7 @@ impl NewAccount {
     pub fn new(kind: AccountKind) -> Self {
         Self {
             kind,
+            name: None,
             appid: None,
             secret: None,
             original_id: None,
@@ -157,6 +161,9 @@ impl NewAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountPatch {
+    /// New name; `Some(None)` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Option<String>>,
     /// New secret.
     #[serde(default)]
     pub secret: Option<String>,
@@ -200,6 +207,8 @@ pub struct AccountView {
     pub appid: String,
     /// Kind of account.
     pub kind: AccountKind,
+    /// What phones call it.
+    pub name: Option<String>,
     /// AppSecret.
     pub secret: String,
     /// `gh_…`.

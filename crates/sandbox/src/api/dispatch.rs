@@ -15,6 +15,7 @@ use super::Call;
 use super::endpoints::{self, ENDPOINTS, Handler};
 use super::query::Query;
 use crate::faults::{DropMoment, FaultEffect};
+use crate::live::Happening;
 use crate::refusal::{self, Outcome, Refusal};
 use crate::requests::Finished;
 use crate::state::World;
@@ -60,6 +61,7 @@ where
         started,
         peer,
         account: None,
+        struck: false,
     };
 
     let length = head
@@ -89,6 +91,7 @@ where
         let draft = run(&mut seen, endpoint, &body);
         return Reply::Answer(seen.finish(&body, draft));
     };
+    seen.struck = true;
     let works = effect.drop == Some(DropMoment::After) || effect.took_effect;
     if works {
         run(&mut seen, endpoint, &body);
@@ -210,6 +213,7 @@ struct Seen<'a> {
     started: Instant,
     peer: IpAddr,
     account: Option<u32>,
+    struck: bool,
 }
 
 impl Seen<'_> {
@@ -235,7 +239,7 @@ impl Seen<'_> {
         if draft.errcode != 0 {
             self.world.counters.error(draft.errcode);
         }
-        self.world.requests.push(&Finished {
+        let number = self.world.requests.push(&Finished {
             at: self.now,
             method: &self.head.method,
             path: self.head.uri.path(),
@@ -248,8 +252,10 @@ impl Seen<'_> {
             elapsed_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             peer: self.peer.to_canonical(),
             account: self.account,
+            struck: self.struck,
             target: None,
         });
+        self.world.live.tell(|| Happening::Call(number));
         let mut response = Response::new(Body::from(draft.body));
         *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or_default();
         let kind = match (draft.json, self.is_sns()) {

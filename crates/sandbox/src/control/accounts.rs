@@ -116,6 +116,15 @@ pub(super) async fn add_template(
     ))
 }
 
+pub(super) async fn quotas(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<QuotaView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.quotas(&appid)?,
+    }))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QuotaBody {

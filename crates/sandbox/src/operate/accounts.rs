@@ -13,6 +13,8 @@ use crate::outcome::ReceiptRules;
 use crate::state::account::{Account, Settings, ip_matches};
 use crate::state::template::{Template, TemplateSource};
 
+/// Longest name of an account, in characters.
+const NAME_LIMIT: usize = 30;
 /// Longest title and content of a template, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -33,6 +35,7 @@ impl Sandbox {
             )));
         }
         let settings = Settings {
+            name: new.name,
             secret: new.secret.unwrap_or_else(|| ids.secret()),
             original_id: new.original_id.unwrap_or_else(|| ids.original_id()),
             open_platform: new.open_platform,
@@ -65,6 +68,7 @@ impl Sandbox {
         let account = self.account(appid)?;
         let mut settings = account.settings.read().clone();
         let AccountPatch {
+            name,
             secret,
             original_id,
             open_platform,
@@ -74,6 +78,7 @@ impl Sandbox {
             duplicate_answer,
             web_domains,
         } = patch;
+        set(&mut settings.name, name);
         set(&mut settings.secret, secret);
         set(&mut settings.original_id, original_id);
         set(&mut settings.open_platform, open_platform);
@@ -186,6 +191,7 @@ fn view(account: &Account) -> AccountView {
     AccountView {
         appid: account.appid.to_string(),
         kind: account.kind,
+        name: settings.name,
         secret: settings.secret,
         original_id: settings.original_id,
         open_platform: settings.open_platform,
@@ -215,6 +221,12 @@ fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
 }
 
 fn check_settings(settings: &Settings) -> Result<(), ControlError> {
+    let fits = |name: &String| (1..=NAME_LIMIT).contains(&name.chars().count());
+    if !settings.name.as_ref().is_none_or(fits) {
+        return Err(ControlError::Invalid(format!(
+            "name must have 1 to {NAME_LIMIT} characters"
+        )));
+    }
     check_id("secret", &settings.secret)?;
     check_id("original_id", &settings.original_id)?;
     let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
