@@ -9,9 +9,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{AccountKind, MessageKind};
+use crate::model::{AccountKind, MessageKind, Platform};
 use crate::state::account::{Settings, TicketKind};
 use crate::state::logins::{Code, UserToken};
+use crate::state::media::Medium;
+use crate::state::menu::MenuChange;
+use crate::state::qr::QrCode;
 use crate::state::talk::{Cause, Note};
 use crate::state::template::TemplateSource;
 use crate::state::token::TokenFamily;
@@ -45,6 +48,11 @@ pub(crate) enum Event {
         person_id: String,
         nickname: String,
         unionid: String,
+    },
+    /// What a person's phone runs.
+    Phone {
+        person_id: String,
+        platform: Platform,
     },
     /// A person got an openid at an account; bulk people have no person.
     Member {
@@ -150,6 +158,14 @@ pub(crate) enum Event {
         openids: Vec<String>,
         on: bool,
     },
+    /// The account's menus changed.
+    Menu { appid: String, change: MenuChange },
+    /// A QR code was made.
+    Qr { appid: String, code: QrCode },
+    /// A medium was uploaded; its bytes are kept elsewhere.
+    Media { appid: String, medium: Medium },
+    /// A medium of the library was deleted.
+    MediaGone { appid: String, media_id: String },
     /// A code was issued.
     Code(Code),
     /// A code was exchanged.

@@ -135,6 +135,18 @@ impl Ids {
         URL_SAFE_NO_PAD.encode(self.bytes::<48>())
     }
 
+    /// 96 characters of base64, as tickets of QR codes.
+    pub(crate) fn qr_ticket(&self) -> String {
+        format!("gQ{}", &STANDARD.encode(self.bytes::<70>())[2..])
+    }
+
+    /// So many characters of base64url, at most 64.
+    pub(crate) fn word(&self, length: usize) -> String {
+        let mut word = self.media_id();
+        word.truncate(length);
+        word
+    }
+
     /// An even draw from 0 to 1.
     pub(crate) fn chance(&self) -> f64 {
         // 53 bits are what a float holds.

@@ -64,15 +64,16 @@ use live::Live;
 use requests::RequestLog;
 use state::World;
 use state::ledger::Ledger;
+use state::media::Blobs;
 
 pub use clock::{ClockBase, ClockView};
 pub use faults::{DropMoment, FaultEffect, FaultView, NewFault};
 pub use journal::OpenError;
 pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
-    CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
-    MessageKind, NewAccount, NewBulk, NewTemplate, PersonView, PopupScene, SceneView, Subscription,
-    TemplateView,
+    CallbackMode, Choices, CodeView, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind,
+    MembershipView, MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate,
+    PersonView, Platform, PopupScene, SceneView, Subscription, TemplateView,
 };
 pub use operate::{
     CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,
@@ -151,6 +152,7 @@ impl Sandbox {
             requests: RequestLog::default(),
             live: Live::new(opened),
             counters: Counters::default(),
+            blobs: Blobs::new(config.data_dir.as_deref()),
             control: Mutex::new(()),
             msgid_base: (1 << 60) + (opened << 20),
             config,

@@ -56,6 +56,10 @@ pub(crate) enum Topic {
     Quota,
     /// A person: made, followed, consented, blocked.
     Person,
+    /// Which menus an account's followers see.
+    Menu,
+    /// An account's QR codes.
+    Codes,
     /// Programmed failures.
     Faults,
 }
@@ -199,6 +203,10 @@ fn meaning(event: &Event) -> Option<Happening> {
         Event::QuotaLimit { appid, .. } | Event::QuotaCleared { appid, .. } => {
             change(Topic::Quota, Some(appid), None, None)
         }
+        Event::Menu { appid, .. } | Event::Tagged { appid, .. } => {
+            change(Topic::Menu, Some(appid), None, None)
+        }
+        Event::Qr { appid, .. } => change(Topic::Codes, Some(appid), None, None),
         Event::Person { person_id, .. } => change(Topic::Person, None, None, Some(person_id)),
         Event::Member {
             appid,

@@ -32,6 +32,38 @@ pub enum MessageKind {
     CustomerService,
 }
 
+/// What a person's phone runs, for conditional menus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// WeChat's number 1.
+    Ios,
+    /// WeChat's number 2, and that of everybody of whom nothing else was said.
+    #[default]
+    Android,
+    /// WeChat's number 3.
+    Other,
+}
+
+impl Platform {
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Ios => 1,
+            Self::Android => 2,
+            Self::Other => 3,
+        }
+    }
+
+    pub(crate) fn numbered(number: &str) -> Option<Self> {
+        Some(match number {
+            "1" => Self::Ios,
+            "2" => Self::Android,
+            "3" => Self::Other,
+            _ => return None,
+        })
+    }
+}
+
 /// How long one consent lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -299,10 +331,25 @@ pub struct PersonView {
     pub nickname: String,
     /// Id over all accounts of the first open-platform account.
     pub unionid: String,
+    /// What their phone runs.
+    pub platform: Platform,
     /// Openid by appid.
     pub openids: IndexMap<String, String>,
     /// State at each account they have an openid of.
     pub accounts: Vec<MembershipView>,
+}
+
+/// A QR code of an account.
+#[derive(Debug, Clone, Serialize)]
+pub struct CodeView {
+    /// What the code is exchanged for a picture by.
+    pub ticket: String,
+    /// What events tell of it.
+    pub scene: String,
+    /// RFC 3339 in UTC; `None` of a permanent one.
+    pub expires_at: Option<String>,
+    /// It can no longer be scanned.
+    pub expired: bool,
 }
 
 /// A person at one account.
@@ -344,6 +391,35 @@ pub struct GrantView {
     pub count: u32,
     /// Open until refused (long-term).
     pub open: bool,
+}
+
+/// The menu a person sees at an official account.
+#[derive(Debug, Clone, Serialize)]
+pub struct MenuView {
+    /// The account.
+    pub appid: String,
+    /// The person's id there.
+    pub openid: String,
+    /// Where the menu comes from.
+    pub source: MenuSource,
+    /// Its id; `None` of a menu made in WeChat's own console, and of none.
+    pub menuid: Option<u64>,
+    /// Its buttons as `menu/get` writes them.
+    pub button: serde_json::Value,
+}
+
+/// Where a menu comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MenuSource {
+    /// The account has none.
+    None,
+    /// Made through the API for everybody.
+    Default,
+    /// Made through the API for some people, this one among them.
+    Conditional,
+    /// Made in WeChat's own console.
+    Console,
 }
 
 /// People to be made in bulk.

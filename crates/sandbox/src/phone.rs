@@ -50,6 +50,25 @@ pub enum Action {
         /// The page.
         url: String,
     },
+    /// Scans a QR code that `qrcode/create` made.
+    ScanTicket {
+        /// Its ticket.
+        ticket: String,
+    },
+    /// Taps the menu item of that name and does what its type asks for.
+    MenuTap {
+        /// The item's name.
+        name: String,
+        /// What is held before the camera where the item scans.
+        scanned: String,
+    },
+    /// Taps a line of a message menu.
+    MessageMenu {
+        /// The line's id.
+        id: String,
+        /// The line's text.
+        content: String,
+    },
     /// Writes a text.
     SendText {
         /// The text.

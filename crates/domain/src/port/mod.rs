@@ -16,7 +16,9 @@ use crate::ids::AccountId;
 
 mod accounts;
 mod broadcasts;
+mod console;
 mod credentials;
+mod history;
 mod inbox;
 mod keys;
 mod ledger;
@@ -32,7 +34,9 @@ mod web;
 
 pub use accounts::{AccountStore, Revision};
 pub use broadcasts::{BroadcastStore, Expanded, Expansion, Intake};
+pub use console::ConsoleStore;
 pub use credentials::{CredentialLease, CredentialStore, RefreshCount, StoredCredential};
+pub use history::HistoryStore;
 pub use inbox::{EARLY_RECEIPT_LIFE, InboxStore};
 pub use keys::KeyStore;
 pub use ledger::{Ask, LedgerEntry, LedgerStore, Need, Tally};

@@ -7,21 +7,24 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
+};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
-use super::Call;
 use super::endpoints::{self, ENDPOINTS, Handler};
 use super::query::Query;
+use super::{Call, Download};
 use crate::faults::{DropMoment, FaultEffect};
 use crate::live::Happening;
-use crate::refusal::{self, Outcome, Refusal};
+use crate::refusal::{self, Refusal};
 use crate::requests::Finished;
 use crate::state::World;
+use crate::state::account::Account;
 
-/// Longest body that is read.
-const BODY_LIMIT: usize = 1024 * 1024;
+/// Longest body of a path nobody knows.
+const STRAY_LIMIT: usize = 1024 * 1024;
 /// WeChat writes `encoding` where others write `charset`.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; encoding=utf-8");
 
@@ -36,10 +39,20 @@ pub(crate) enum Reply {
 /// An answer before it becomes HTTP.
 struct Draft {
     status: u16,
-    body: Vec<u8>,
+    body: Bytes,
     errcode: i32,
     rid: Option<String>,
-    json: bool,
+    kind: Kind,
+}
+
+/// What an answer is.
+enum Kind {
+    Json,
+    Html,
+    File {
+        mime: &'static str,
+        filename: Option<String>,
+    },
 }
 
 /// Answers one call of a WeChat path.
@@ -72,13 +85,16 @@ where
     if head.method == Method::POST && (chunked || length.is_none()) {
         return closing(seen.finish(&[], precondition_failed()));
     }
+    let (limit, too_large) = endpoint.map_or((STRAY_LIMIT, refusal::TOO_LARGE), |endpoint| {
+        ENDPOINTS[endpoint].body_limit()
+    });
     if length
         .and_then(|length| length.parse().ok())
-        .is_some_and(|length: usize| length > BODY_LIMIT)
+        .is_some_and(|length: usize| length > limit)
     {
-        return closing(seen.finish(&[], seen.refused(&refusal::TOO_LARGE)));
+        return closing(seen.finish(&[], seen.refused(&too_large)));
     }
-    let body = match Limited::new(body, BODY_LIMIT).collect().await {
+    let body = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return Reply::Hangup,
     };
@@ -100,10 +116,10 @@ where
         world.counters.dropped();
         let draft = Draft {
             status: 0,
-            body: Vec::new(),
+            body: Bytes::new(),
             errcode: 0,
             rid: None,
-            json: false,
+            kind: Kind::Html,
         };
         drop(seen.finish(&body, draft));
         return Reply::Hangup;
@@ -117,9 +133,17 @@ fn run(seen: &mut Seen<'_>, endpoint: Option<usize>, body: &[u8]) -> Draft {
     let Some(endpoint) = endpoint else {
         return seen.refused(&refusal::INVALID_URL);
     };
+    let header = |name| {
+        let value = seen.head.headers.get(name);
+        value
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let call = Call {
         world,
         endpoint,
+        content_type: header(CONTENT_TYPE),
+        host: header(HOST),
         query: Query(seen.head.uri.query().unwrap_or_default()),
         body,
         peer: seen.peer,
@@ -131,34 +155,49 @@ fn run(seen: &mut Seen<'_>, endpoint: Option<usize>, body: &[u8]) -> Draft {
     let outcome = serve(&call, &seen.head.method);
     seen.account = call.account.get();
     match outcome {
-        Ok(body) => Draft {
+        Ok((body, kind)) => Draft {
             status: 200,
             body,
             errcode: 0,
             rid: None,
-            json: true,
+            kind,
         },
         Err(refusal) => seen.refused(&refusal),
     }
 }
 
-fn serve(call: &Call<'_>, method: &Method) -> Outcome {
+fn serve(call: &Call<'_>, method: &Method) -> Result<(Bytes, Kind), Refusal> {
     let endpoint = &ENDPOINTS[call.endpoint];
     endpoint.check_method(method)?;
+    let json = |body: Vec<u8>| (Bytes::from(body), Kind::Json);
     match &endpoint.handler {
         Handler::Retired(refusal) => Err(refusal.clone()),
-        Handler::Open(handler) => handler(call),
-        Handler::Account(handler) => {
-            let index = call.authenticate()?;
-            let account = call.world.account_at(index).ok_or(refusal::INVALID_TOKEN)?;
-            call.charge(&account)?;
-            let outcome = endpoint
-                .check_audience(account.kind)
-                .and_then(|()| handler(call, &account));
-            call.write_charge(&account)?;
-            outcome
-        }
+        Handler::Open(handler) => handler(call).map(json),
+        Handler::Account(handler) => served(call, |account| handler(call, account).map(json)),
+        Handler::File(handler) => served(call, |account| {
+            let Download {
+                mime,
+                filename,
+                bytes,
+            } = handler(call, account)?;
+            Ok((bytes, Kind::File { mime, filename }))
+        }),
     }
+}
+
+/// Runs a handler for the account whose token came along.
+fn served<T>(
+    call: &Call<'_>,
+    handler: impl FnOnce(&Account) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let index = call.authenticate()?;
+    let account = call.world.account_at(index).ok_or(refusal::INVALID_TOKEN)?;
+    call.charge(&account)?;
+    let outcome = ENDPOINTS[call.endpoint]
+        .check_audience(account.kind)
+        .and_then(|()| handler(&account));
+    call.write_charge(&account)?;
+    outcome
 }
 
 /// The answer of WeChat's front to a POST without a length: no JSON.
@@ -166,10 +205,10 @@ fn precondition_failed() -> Draft {
     let body = b"<html><head><title>412 Precondition Failed</title></head><body>412 Precondition Failed</body></html>";
     Draft {
         status: 412,
-        body: body.to_vec(),
+        body: Bytes::from_static(body),
         errcode: 0,
         rid: None,
-        json: false,
+        kind: Kind::Html,
     }
 }
 
@@ -177,13 +216,13 @@ fn precondition_failed() -> Draft {
 fn struck(seen: &Seen<'_>, effect: &FaultEffect) -> Draft {
     let status = effect.http_status.unwrap_or(200);
     let Some(code) = effect.errcode else {
-        let body = format!("<html><body>{status}</body></html>").into_bytes();
+        let body = format!("<html><body>{status}</body></html>").into();
         return Draft {
             status,
             body,
             errcode: 0,
             rid: None,
-            json: false,
+            kind: Kind::Html,
         };
     };
     let mut refusal = Refusal::of(code);
@@ -227,10 +266,10 @@ impl Seen<'_> {
         let body = refusal.body(&rid, self.is_sns());
         Draft {
             status: 200,
-            body,
+            body: body.into(),
             errcode: refusal.code,
             rid: Some(rid),
-            json: true,
+            kind: Kind::Json,
         }
     }
 
@@ -258,12 +297,18 @@ impl Seen<'_> {
         self.world.live.tell(|| Happening::Call(number));
         let mut response = Response::new(Body::from(draft.body));
         *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or_default();
-        let kind = match (draft.json, self.is_sns()) {
-            (true, false) => JSON,
-            (true, true) => HeaderValue::from_static("text/plain"),
-            (false, _) => HeaderValue::from_static("text/html"),
+        let (kind, filename) = match draft.kind {
+            Kind::Json if self.is_sns() => (HeaderValue::from_static("text/plain"), None),
+            Kind::Json => (JSON, None),
+            Kind::Html => (HeaderValue::from_static("text/html"), None),
+            Kind::File { mime, filename } => (HeaderValue::from_static(mime), filename),
         };
-        response.headers_mut().insert(CONTENT_TYPE, kind);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, kind);
+        let saved = filename.map(|name| format!("attachment; filename=\"{name}\""));
+        if let Some(saved) = saved.and_then(|saved| HeaderValue::try_from(saved).ok()) {
+            headers.insert(CONTENT_DISPOSITION, saved);
+        }
         response
     }
 }

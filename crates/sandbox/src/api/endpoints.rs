@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::Call;
 pub(crate) use super::table::ENDPOINTS;
+use super::{Call, Download};
 use crate::model::{AccountKind, MessageKind};
 use crate::refusal::{self, Outcome, Refusal};
 use crate::state::account::{Account, Book};
@@ -15,6 +15,10 @@ pub(crate) const NOTIFICATION_SEND: &str = "/cgi-bin/message/subscribe/bizsend";
 pub(crate) const ONE_TIME_SEND: &str = "/cgi-bin/message/template/subscribe";
 pub(crate) const CUSTOM_SEND: &str = "/cgi-bin/message/custom/send";
 pub(crate) const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
+
+pub(crate) const MEDIA_UPLOAD: &str = "/cgi-bin/media/upload";
+pub(crate) const IMAGE_UPLOAD: &str = "/cgi-bin/media/uploadimg";
+pub(crate) const ADD_MATERIAL: &str = "/cgi-bin/material/add_material";
 
 /// The path that sends messages of a kind.
 pub(crate) fn send_path(kind: MessageKind) -> &'static str {
@@ -62,11 +66,25 @@ pub(crate) enum Handler {
     Open(fn(&Call<'_>) -> Outcome),
     /// With an access token.
     Account(fn(&Call<'_>, &Account) -> Outcome),
+    /// The same with a file as its answer.
+    File(fn(&Call<'_>, &Account) -> Result<Download, Refusal>),
     /// Withdrawn for everybody.
     Retired(Refusal),
 }
 
+/// Longest body of a call, and of one that uploads a file.
+const BODY_LIMIT: usize = 1024 * 1024;
+const UPLOAD_LIMIT: usize = 12 * 1024 * 1024;
+
 impl Endpoint {
+    /// Bytes a body may have, and what a longer one is told.
+    pub(crate) fn body_limit(&self) -> (usize, Refusal) {
+        match self.path {
+            MEDIA_UPLOAD | IMAGE_UPLOAD | ADD_MATERIAL => (UPLOAD_LIMIT, refusal::MEDIA_TOO_LARGE),
+            _ => (BODY_LIMIT, refusal::TOO_LARGE),
+        }
+    }
+
     /// 43001, 43002, or the `404` of the newtmpl family.
     pub(crate) fn check_method(&self, method: &http::Method) -> Result<(), Refusal> {
         let (fits, wrong) = match self.method {

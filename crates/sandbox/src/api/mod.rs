@@ -9,12 +9,18 @@ mod custom_send;
 pub(crate) mod dispatch;
 pub(crate) mod endpoints;
 mod library;
+mod material;
+mod media;
+mod menu;
+mod menu_rules;
+mod multipart;
 mod network;
 mod newtmpl;
 mod oauth;
 mod one_time_send;
 mod openapi;
 mod payload;
+mod qrcode;
 mod query;
 mod session;
 mod subscribe_send;
@@ -30,6 +36,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::clock::beijing_day;
@@ -60,6 +67,10 @@ pub(crate) struct Call<'a> {
     pub(crate) endpoint: usize,
     pub(crate) query: Query<'a>,
     pub(crate) body: &'a [u8],
+    /// Of the body; empty where none was told.
+    pub(crate) content_type: &'a str,
+    /// Under which name the sandbox was called; empty where none was told.
+    pub(crate) host: &'a str,
     pub(crate) peer: IpAddr,
     /// Virtual time at which the call came.
     pub(crate) now: i64,
@@ -111,6 +122,14 @@ impl Call<'_> {
         })
     }
 
+    /// The address of the sandbox as the caller sees it, without a slash at the end.
+    fn base(&self) -> String {
+        match &self.world.config.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.host),
+        }
+    }
+
     /// The body as JSON: 44002 if empty, 47001 if it is none or has a field of
     /// the wrong type, 47002 for `\u` escapes where the account wants that.
     fn json<'b, T: Deserialize<'b>>(&'b self, account: Option<&Account>) -> Result<T, Refusal> {
@@ -122,6 +141,26 @@ impl Call<'_> {
             return Err(refusal::UNICODE_ESCAPES);
         }
         serde_json::from_slice(self.body).map_err(|_| refusal::DATA_FORMAT)
+    }
+}
+
+/// A success that is a file, or JSON where a file may be expected.
+#[derive(Debug)]
+pub(crate) struct Download {
+    mime: &'static str,
+    /// Name under which it is to be saved.
+    filename: Option<String>,
+    bytes: Bytes,
+}
+
+impl Download {
+    /// An answer in words.
+    fn json(value: &serde_json::Value) -> Self {
+        Self {
+            mime: "application/json; encoding=utf-8",
+            filename: None,
+            bytes: value.to_string().into(),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The table of WeChat's paths that this version answers.
 
 use super::endpoints::{
-    Audience, CUSTOM_SEND, Endpoint, Handler, Method, NOTIFICATION_SEND, ONE_TIME_SEND,
-    STABLE_TOKEN, SUBSCRIBE_SEND, TEMPLATE_SEND,
+    ADD_MATERIAL, Audience, CUSTOM_SEND, Endpoint, Handler, IMAGE_UPLOAD, MEDIA_UPLOAD, Method,
+    NOTIFICATION_SEND, ONE_TIME_SEND, STABLE_TOKEN, SUBSCRIBE_SEND, TEMPLATE_SEND,
 };
 use super::{
-    Call, admin, custom_send, network, newtmpl, oauth, one_time_send, openapi, session,
-    subscribe_send, tags, template_send, ticket, tokens, typing, users,
+    Call, Download, admin, custom_send, material, media, menu, network, newtmpl, oauth,
+    one_time_send, openapi, qrcode, session, subscribe_send, tags, template_send, ticket, tokens,
+    typing, users,
 };
 use crate::refusal::{self, Outcome, Refusal};
 use crate::state::account::Account;
@@ -49,6 +50,22 @@ const fn authenticated(
     }
 }
 
+const fn file(
+    path: &'static str,
+    method: Method,
+    daily: u64,
+    audience: Audience,
+    handler: fn(&Call<'_>, &Account) -> Result<Download, Refusal>,
+) -> Endpoint {
+    Endpoint {
+        path,
+        method,
+        daily: Some(daily),
+        audience,
+        handler: Handler::File(handler),
+    }
+}
+
 /// A call without an access token of the account; its limit is one a minute.
 const fn sns(path: &'static str, handler: fn(&Call<'_>) -> Outcome) -> Endpoint {
     Endpoint {
@@ -74,7 +91,7 @@ const fn retired(path: &'static str, refusal: Refusal) -> Endpoint {
 const UNPUBLISHED: u64 = 100_000;
 
 /// Every path, with the documented daily limits of a new account.
-pub(crate) static ENDPOINTS: [Endpoint; 51] = [
+pub(crate) static ENDPOINTS: [Endpoint; 67] = [
     post(TEMPLATE_SEND, 100_000, OFFICIAL, template_send::send),
     post(SUBSCRIBE_SEND, 10_000_000, MINI, subscribe_send::send),
     Endpoint {
@@ -193,6 +210,58 @@ pub(crate) static ENDPOINTS: [Endpoint; 51] = [
     ),
     get("/cgi-bin/user/get", 500, OFFICIAL, users::list),
     get("/cgi-bin/user/info", 5_000_000, OFFICIAL, users::info),
+    post("/cgi-bin/qrcode/create", 100_000, OFFICIAL, qrcode::create),
+    post("/cgi-bin/menu/create", 1000, OFFICIAL, menu::create),
+    get("/cgi-bin/menu/get", 10_000, OFFICIAL, menu::get),
+    get("/cgi-bin/menu/delete", 1000, OFFICIAL, menu::delete),
+    post(
+        "/cgi-bin/menu/addconditional",
+        2000,
+        OFFICIAL,
+        menu::add_conditional,
+    ),
+    post(
+        "/cgi-bin/menu/delconditional",
+        2000,
+        OFFICIAL,
+        menu::delete_conditional,
+    ),
+    post("/cgi-bin/menu/trymatch", 20_000, OFFICIAL, menu::try_match),
+    get(
+        "/cgi-bin/get_current_selfmenu_info",
+        10_000,
+        OFFICIAL,
+        menu::current,
+    ),
+    post(MEDIA_UPLOAD, 100_000, ALL, media::upload),
+    file("/cgi-bin/media/get", Method::Get, 200_000, ALL, media::get),
+    post(IMAGE_UPLOAD, UNPUBLISHED, OFFICIAL, media::upload_image),
+    post(ADD_MATERIAL, UNPUBLISHED, OFFICIAL, material::add),
+    file(
+        "/cgi-bin/material/get_material",
+        Method::Post,
+        UNPUBLISHED,
+        OFFICIAL,
+        material::get,
+    ),
+    post(
+        "/cgi-bin/material/del_material",
+        UNPUBLISHED,
+        OFFICIAL,
+        material::delete,
+    ),
+    get(
+        "/cgi-bin/material/get_materialcount",
+        UNPUBLISHED,
+        OFFICIAL,
+        material::counts,
+    ),
+    post(
+        "/cgi-bin/material/batchget_material",
+        UNPUBLISHED,
+        OFFICIAL,
+        material::list,
+    ),
     post(
         "/cgi-bin/user/info/batchget",
         500_000,

@@ -21,6 +21,8 @@ pub(crate) enum Field {
     Whole(u64),
     /// Bare text, although a JSON string.
     Bare(String),
+    /// Elements inside; a JSON object.
+    Group(Vec<Named>),
 }
 
 /// The entries of a subscription event.
@@ -58,9 +60,10 @@ impl Push {
 
     /// Whether a person did it and may be shown an answer.
     pub(crate) fn is_answerable(&self) -> bool {
-        const SILENT: [&str; 5] = [
+        const SILENT: [&str; 6] = [
             "unsubscribe",
             "VIEW",
+            "view_miniprogram",
             "TEMPLATESENDJOBFINISH",
             "user_enter_tempsession",
             "subscribe_msg_",
@@ -182,6 +185,7 @@ impl Field {
         match self {
             Self::Text(text) | Self::Bare(text) => text.clone(),
             Self::Whole(number) => number.to_string(),
+            Self::Group(fields) => fields.iter().map(element).collect(),
         }
     }
 
@@ -189,6 +193,11 @@ impl Field {
         match self {
             Self::Text(text) | Self::Bare(text) => text.as_str().into(),
             Self::Whole(number) => (*number).into(),
+            Self::Group(fields) => {
+                let fields = fields.iter();
+                let fields = fields.map(|(name, field)| ((*name).to_owned(), field.json()));
+                Value::Object(fields.collect())
+            }
         }
     }
 }
@@ -200,7 +209,9 @@ fn element((name, field): &Named) -> String {
             let text = text.replace("]]>", "]]]]><![CDATA[>");
             format!("<{name}><![CDATA[{text}]]></{name}>\n")
         }
-        Field::Whole(_) | Field::Bare(_) => format!("<{name}>{}</{name}>\n", field.text()),
+        Field::Whole(_) | Field::Bare(_) | Field::Group(_) => {
+            format!("<{name}>{}</{name}>\n", field.text())
+        }
     }
 }
 

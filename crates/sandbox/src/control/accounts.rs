@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::problem::Problem;
 use super::read;
 use crate::{
-    AccountPatch, AccountView, Callback, ControlError, NewAccount, QuotaView, ReceiptRules,
-    Sandbox, TemplateView,
+    AccountPatch, AccountView, Callback, CodeView, ControlError, NewAccount, QuotaView,
+    ReceiptRules, Sandbox, TemplateView,
 };
 
 /// A list that is never long.
@@ -116,6 +116,15 @@ pub(super) async fn add_template(
     ))
 }
 
+pub(super) async fn codes(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<CodeView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.codes(&appid)?,
+    }))
+}
+
 pub(super) async fn quotas(
     State(sandbox): State<Sandbox>,
     Path(appid): Path<String>,
@@ -139,6 +148,22 @@ pub(super) async fn set_quota(
 ) -> Result<Json<QuotaView>, Problem> {
     let QuotaBody { path, limit } = read(&body)?;
     Ok(Json(sandbox.set_quota(&appid, &path, limit)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MenuBody {
+    button: Value,
+}
+
+pub(super) async fn set_console_menu(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let MenuBody { button } = read(&body)?;
+    sandbox.set_console_menu(&appid, &button)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn find(sandbox: &Sandbox, appid: &str) -> Result<AccountView, ControlError> {

@@ -28,8 +28,10 @@ enum Body {
     },
     Scan {
         appid: String,
-        #[serde(deserialize_with = "word")]
-        scene: String,
+        #[serde(default, deserialize_with = "optional_word")]
+        scene: Option<String>,
+        #[serde(default)]
+        ticket: Option<String>,
     },
     MenuClick {
         appid: String,
@@ -38,6 +40,18 @@ enum Body {
     MenuView {
         appid: String,
         url: String,
+    },
+    MenuTap {
+        appid: String,
+        name: String,
+        #[serde(default)]
+        scanned: String,
+    },
+    MessageMenu {
+        appid: String,
+        #[serde(deserialize_with = "word")]
+        id: String,
+        content: String,
     },
     SendText {
         appid: String,
@@ -108,7 +122,27 @@ impl Body {
             Self::Unfollow { appid } => (appid, Action::Unfollow),
             Self::Block { appid } => (appid, Action::Block),
             Self::Unblock { appid } => (appid, Action::Unblock),
-            Self::Scan { appid, scene } => (appid, Action::Scan { scene }),
+            Self::Scan {
+                appid,
+                scene,
+                ticket,
+            } => match (scene, ticket) {
+                (Some(scene), None) => (appid, Action::Scan { scene }),
+                (None, Some(ticket)) => (appid, Action::ScanTicket { ticket }),
+                _ => {
+                    return Err(Problem::invalid(
+                        "scan needs either the scene or the ticket of a code".into(),
+                    ));
+                }
+            },
+            Self::MenuTap {
+                appid,
+                name,
+                scanned,
+            } => (appid, Action::MenuTap { name, scanned }),
+            Self::MessageMenu { appid, id, content } => {
+                (appid, Action::MessageMenu { id, content })
+            }
             Self::MenuClick { appid, key } => (appid, Action::MenuClick { key }),
             Self::MenuView { appid, url } => (appid, Action::MenuView { url }),
             Self::SendText { appid, content } => (appid, Action::SendText { content }),

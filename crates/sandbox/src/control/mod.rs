@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -40,8 +40,15 @@ pub(crate) fn routes() -> Router<Sandbox> {
             "/accounts/{appid}/receipts",
             get(accounts::receipts).put(accounts::set_receipts),
         )
+        .route(
+            "/accounts/{appid}/console-menu",
+            put(accounts::set_console_menu),
+        )
+        .route("/accounts/{appid}/qrcodes", get(accounts::codes))
+        .route("/media/{media_id}", get(people::medium))
         .route("/people", get(people::list).post(people::create))
-        .route("/people/{person}", get(people::show))
+        .route("/people/{person}", get(people::show).patch(people::update))
+        .route("/people/{person}/menu", get(people::menu))
         .route("/people/{person}/openid", post(people::openid))
         .route("/people/{person}/actions", post(actions::act))
         .route("/people/{person}/inbox", get(people::inbox))

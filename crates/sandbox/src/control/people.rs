@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Items;
 use super::problem::Problem;
 use super::{Parameters, read};
-use crate::{BulkView, ControlError, Inbox, NewBulk, PersonView, Sandbox};
+use crate::{BulkView, ControlError, Inbox, MenuView, NewBulk, PersonView, Platform, Sandbox};
 
 /// Cards shown where no limit is given, and at most.
 const INBOX_DEFAULT: usize = 100;
@@ -46,6 +46,46 @@ pub(super) async fn show(
     Path(person): Path<String>,
 ) -> Result<Json<PersonView>, Problem> {
     Ok(Json(sandbox.person(&person)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PersonPatch {
+    platform: Platform,
+}
+
+pub(super) async fn update(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+    body: Bytes,
+) -> Result<Json<PersonView>, Problem> {
+    let PersonPatch { platform } = read(&body)?;
+    Ok(Json(sandbox.set_platform(&person, platform)?))
+}
+
+pub(super) async fn menu(
+    State(sandbox): State<Sandbox>,
+    Path(person): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<MenuView>, Problem> {
+    let parameters = Parameters::read(query.as_deref(), &["appid"])?;
+    let appid = parameters
+        .get("appid")
+        .ok_or_else(|| Problem::invalid("appid is missing: whose menu, as in ?appid=wx…".into()))?;
+    Ok(Json(sandbox.menu(&person, appid)?))
+}
+
+pub(super) async fn medium(
+    State(sandbox): State<Sandbox>,
+    Path(media_id): Path<String>,
+) -> Result<Response, Problem> {
+    match sandbox.medium(&media_id) {
+        Some((mime, bytes)) => Ok(([(CONTENT_TYPE, mime)], bytes).into_response()),
+        None => Err(Problem::from(ControlError::NotFound {
+            what: "medium",
+            id: media_id,
+        })),
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,24 +1,21 @@
 //! What people do on their phones, and what of it is pushed.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::ControlError;
 use super::consents::{check_popup, grants, templates_of};
+use super::taps::{Tap, tap};
 use crate::Sandbox;
-use crate::callback::body::{Entries, Field, Named};
 use crate::callback::{Job, Push};
 use crate::event::Event;
-use crate::model::{AccountKind, Action, Choices, MessageKind, PopupScene};
+use crate::model::{AccountKind, Action, MessageKind};
 use crate::outcome::ActionOutcome;
-use crate::state::account::Account;
+use crate::state::account::{Account, Book};
 use crate::state::logins::Purpose;
 use crate::state::talk::{Cause, Note, NoteKind};
 
 /// Highest scene of a one-time subscription.
 const SCENE_LIMIT: u32 = 10_000;
-/// `MenuId` of every menu: the sandbox keeps none.
-const MENU_ID: u64 = 461_376_933;
 
 /// An action that took effect.
 struct Done {
@@ -94,14 +91,24 @@ impl Sandbox {
             Action::Login => Some(self.issue_code(&account, &openid, Purpose::Login)?),
             _ => None,
         };
+        let platform = self.world.platform_of(&account, &openid);
+        // Locked from reading a consent to changing it: a send may use it up.
+        let mut book = account.book.lock();
+        let (action, ticket) = scanned(&book, action, at)?;
+        let action = &action;
+        let recipient = account.recipient(&book, &openid);
+        let tap = match recipient {
+            Some(recipient) => tap(&book, recipient, platform, action)?,
+            None => None,
+        };
         let deed = Deed {
             sandbox: self,
             account: &account,
             openid: &openid,
             at,
+            tap,
+            ticket,
         };
-        // Locked from reading a consent to changing it: a send may use it up.
-        let mut book = account.book.lock();
         let following = book.member(&openid).is_some_and(|member| member.following);
         let events = match action {
             Action::SubscribePopup(choices) | Action::SubscribePopupIn { choices, .. } => {
@@ -114,6 +121,7 @@ impl Sandbox {
             self.world.commit_in(&account, &mut book, event)?;
         }
         drop(book);
+        deed.show()?;
         let push = deed.push(action, following);
         Ok(Done {
             account,
@@ -176,12 +184,51 @@ fn check(account: &Account, action: &Action) -> Result<(), ControlError> {
     }
 }
 
+/// A scan of a ticket as a scan of its scene, with the ticket of the code. A
+/// scene no code was made for is as good as one of another tool's code.
+fn scanned(
+    book: &Book,
+    action: &Action,
+    now: i64,
+) -> Result<(Action, Option<String>), ControlError> {
+    let code = match action {
+        Action::ScanTicket { ticket } => {
+            let code = book.codes.by_ticket(ticket);
+            Some(code.ok_or_else(|| ControlError::NotFound {
+                what: "QR code with the ticket",
+                id: ticket.clone(),
+            })?)
+        }
+        Action::Scan { scene } | Action::FollowByCode { scene } => book.codes.by_scene(scene),
+        _ => None,
+    };
+    let Some(code) = code else {
+        return Ok((action.clone(), None));
+    };
+    if code.has_expired(now) {
+        return Err(ControlError::Invalid(format!(
+            "the code of scene {} has expired; qrcode/create makes a new one",
+            code.scene
+        )));
+    }
+    let scene = code.scene.clone();
+    let action = match action {
+        Action::FollowByCode { .. } => Action::FollowByCode { scene },
+        _ => Action::Scan { scene },
+    };
+    Ok((action, Some(code.ticket.clone())))
+}
+
 /// One person at one account at one moment.
-struct Deed<'a> {
-    sandbox: &'a Sandbox,
-    account: &'a Account,
-    openid: &'a str,
-    at: i64,
+pub(super) struct Deed<'a> {
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) account: &'a Account,
+    pub(super) openid: &'a str,
+    pub(super) at: i64,
+    /// What was tapped in the menu.
+    pub(super) tap: Option<Tap>,
+    /// Of the code that was scanned.
+    pub(super) ticket: Option<String>,
 }
 
 impl Deed<'_> {
@@ -195,7 +242,14 @@ impl Deed<'_> {
             Action::Unfollow => vec![self.follow(false, None)],
             Action::Block => vec![self.block(true)],
             Action::Unblock => vec![self.block(false)],
-            Action::MenuClick { .. } => vec![self.window(Cause::Menu)],
+            Action::MenuClick { .. } | Action::MenuView { .. } | Action::MenuTap { .. } => {
+                let opens = self.tap.as_ref().is_some_and(Tap::opens_window);
+                opens
+                    .then(|| self.window(Cause::Menu))
+                    .into_iter()
+                    .collect()
+            }
+            Action::MessageMenu { .. } => vec![self.window(Cause::Menu)],
             Action::SendText { .. }
             | Action::SendImage { .. }
             | Action::SendVoice { .. }
@@ -213,7 +267,7 @@ impl Deed<'_> {
                 scene: *scene,
                 allowed: true,
             }],
-            Action::MenuView { .. }
+            Action::ScanTicket { .. }
             | Action::Login
             | Action::SubscribePopup(_)
             | Action::SubscribePopupIn { .. }
@@ -269,175 +323,5 @@ impl Deed<'_> {
             at: self.at,
             left: cause.allowance(),
         }
-    }
-
-    /// What WeChat pushes about the action.
-    fn push(&self, action: &Action, following: bool) -> Option<Push> {
-        let text = |text: &str| Field::Text(text.to_owned());
-        let key = |key: &str| ("EventKey", text(key));
-        let ids = &self.sandbox.world.ids;
-        let by_code = |event, key: &str| {
-            let ticket = Field::Text(ids.media_id());
-            self.event(event, vec![("EventKey", text(key)), ("Ticket", ticket)])
-        };
-        let media = |id: &Option<String>| Field::Text(id.clone().unwrap_or_else(|| ids.media_id()));
-        Some(match action {
-            Action::Follow => self.event("subscribe", vec![key("")]),
-            Action::FollowByCode { scene } => by_code("subscribe", &format!("qrscene_{scene}")),
-            Action::Scan { scene } if following => by_code("SCAN", scene),
-            Action::Scan { scene } => by_code("subscribe", &format!("qrscene_{scene}")),
-            Action::Unfollow => self.event("unsubscribe", vec![key("")]),
-            Action::MenuClick { key: tapped } => self.event("CLICK", vec![key(tapped)]),
-            Action::MenuView { url } => {
-                self.event("VIEW", vec![key(url), ("MenuId", Field::Whole(MENU_ID))])
-            }
-            Action::EnterSession { session_from } => {
-                let fields = vec![("SessionFrom", text(session_from))];
-                self.event("user_enter_tempsession", fields)
-            }
-            Action::SendText { content } => {
-                self.message("text", vec![("Content", text(content)), self.msg_id()])
-            }
-            Action::SendImage { media_id, pic_url } => {
-                let picture = pic_url.clone().unwrap_or_else(|| {
-                    format!("http://mmbiz.qpic.cn/mmbiz_jpg/{}/0", &ids.media_id()[..32])
-                });
-                let fields = vec![
-                    ("PicUrl", Field::Text(picture)),
-                    self.msg_id(),
-                    ("MediaId", media(media_id)),
-                ];
-                self.message("image", fields)
-            }
-            Action::SendVoice {
-                media_id,
-                recognition,
-            } => {
-                let fields = vec![
-                    ("MediaId", media(media_id)),
-                    ("Format", text("amr")),
-                    self.msg_id(),
-                    (
-                        "Recognition",
-                        text(recognition.as_deref().unwrap_or_default()),
-                    ),
-                ];
-                self.message("voice", fields)
-            }
-            Action::SendLocation {
-                latitude,
-                longitude,
-                label,
-            } => {
-                let fields = vec![
-                    ("Location_X", Field::Bare(latitude.clone())),
-                    ("Location_Y", Field::Bare(longitude.clone())),
-                    ("Scale", Field::Whole(16)),
-                    ("Label", text(label)),
-                    self.msg_id(),
-                ];
-                self.message("location", fields)
-            }
-            Action::SendLink {
-                title,
-                description,
-                url,
-            } => {
-                let fields = vec![
-                    ("Title", text(title)),
-                    ("Description", text(description)),
-                    ("Url", text(url)),
-                    self.msg_id(),
-                ];
-                self.message("link", fields)
-            }
-            Action::SubscribePopup(choices) => self.popup(PopupScene::WebPage, choices)?,
-            Action::SubscribePopupIn { scene, choices } => self.popup(*scene, choices)?,
-            Action::SubscribeSetting(choices) => self.change(choices)?,
-            Action::Block | Action::Unblock | Action::Login | Action::SubscribeOnce { .. } => {
-                return None;
-            }
-        })
-    }
-
-    fn created(&self) -> i64 {
-        self.at.div_euclid(1000)
-    }
-
-    fn event(&self, event: &str, fields: Vec<Named>) -> Push {
-        // A person does the same thing once a second at most, and by that events
-        // are told from their repeats (消息排重: FromUserName + CreateTime).
-        let outbox = &self.sandbox.world.outbox;
-        let created = outbox.own_second(&self.account.appid, self.openid, event, self.created());
-        Push::event(self.openid, created, event, fields)
-    }
-
-    fn message(&self, msg_type: &'static str, fields: Vec<Named>) -> Push {
-        Push {
-            openid: self.openid.to_owned(),
-            created: self.created(),
-            msg_type,
-            fields,
-            entries: None,
-        }
-    }
-
-    /// Gaps, so that nobody relies on neighbouring numbers.
-    fn msg_id(&self) -> Named {
-        let ids = &self.sandbox.world.outbox.message_ids;
-        ("MsgId", Field::Whole(ids.fetch_add(7, Ordering::Relaxed)))
-    }
-
-    /// The event of a pop-up; `None` where nothing in it was a choice.
-    fn popup(&self, scene: PopupScene, choices: &Choices) -> Option<Push> {
-        let scene = match (self.account.kind, scene) {
-            (AccountKind::MiniProgram, _) => "0",
-            (AccountKind::OfficialAccount, PopupScene::WebPage) => "1",
-            (AccountKind::OfficialAccount, PopupScene::Article) => "2",
-        };
-        let entry = |(template_id, choice): (&String, &String)| {
-            let answer = answer(choice)?;
-            Some(vec![
-                ("TemplateId", Field::Text(template_id.clone())),
-                ("SubscribeStatusString", Field::Text(answer.to_owned())),
-                ("PopupScene", Field::Bare(scene.to_owned())),
-            ])
-        };
-        self.entries(
-            "subscribe_msg_popup_event",
-            "SubscribeMsgPopupEvent",
-            choices.iter().filter_map(entry).collect(),
-        )
-    }
-
-    /// The event of a changed setting; only refusals are told.
-    fn change(&self, choices: &Choices) -> Option<Push> {
-        let entry = |(template_id, choice): (&String, &String)| {
-            let answer = answer(choice).filter(|answer| *answer == "reject")?;
-            Some(vec![
-                ("TemplateId", Field::Text(template_id.clone())),
-                ("SubscribeStatusString", Field::Text(answer.to_owned())),
-            ])
-        };
-        self.entries(
-            "subscribe_msg_change_event",
-            "SubscribeMsgChangeEvent",
-            choices.iter().filter_map(entry).collect(),
-        )
-    }
-
-    fn entries(&self, event: &str, wrapper: &'static str, list: Vec<Vec<Named>>) -> Option<Push> {
-        let mut push = self.event(event, Vec::new());
-        push.entries = (!list.is_empty()).then_some(Entries { wrapper, list });
-        push.entries.is_some().then_some(push)
-    }
-}
-
-/// How an answer is told; banned and filtered templates were no choice.
-fn answer(choice: &str) -> Option<&'static str> {
-    match choice {
-        accepted if accepted.starts_with("accept") => Some("accept"),
-        "reject" => Some("reject"),
-        _ => None,
     }
 }

@@ -7,8 +7,11 @@ mod callbacks;
 mod consents;
 mod deliveries;
 mod inbox;
+mod media;
 mod people;
+mod pushes;
 mod quotas;
+mod taps;
 
 use std::collections::BTreeMap;
 use std::io;

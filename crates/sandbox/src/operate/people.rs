@@ -7,7 +7,7 @@ use crate::Sandbox;
 use crate::api::users::unionid;
 use crate::event::Event;
 use crate::ids::other_unionid;
-use crate::model::{GrantView, MembershipView, PersonView, SceneView};
+use crate::model::{GrantView, MembershipView, PersonView, Platform, SceneView};
 use crate::state::account::{Account, Recipient};
 use crate::state::logins::{Code, Purpose};
 use crate::state::people::Person;
@@ -67,6 +67,24 @@ impl Sandbox {
         });
         view.accounts = memberships.collect();
         Ok(view)
+    }
+
+    /// Gives a person another phone.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`].
+    pub fn set_platform(
+        &self,
+        person_id: &str,
+        platform: Platform,
+    ) -> Result<PersonView, ControlError> {
+        let _guard = self.world.control.lock();
+        self.person(person_id)?;
+        self.world.commit(&Event::Phone {
+            person_id: person_id.to_owned(),
+            platform,
+        })?;
+        self.person(person_id)
     }
 
     /// The person's openid at an account; made if they never met.
@@ -201,6 +219,7 @@ fn outline(person: &Person) -> PersonView {
         person_id: person.id.to_string(),
         nickname: person.nickname.to_string(),
         unionid: person.unionid.to_string(),
+        platform: person.platform,
         openids: person
             .openids
             .iter()

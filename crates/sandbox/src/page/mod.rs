@@ -5,6 +5,7 @@ mod app;
 mod authorize;
 mod html;
 mod jssdk;
+mod qrcode;
 mod subscribe;
 mod visitor;
 
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
             subscribe::PATH,
             get(subscribe::show).post(subscribe::decide),
         )
+        .route(qrcode::PATH, get(qrcode::show))
         .route(SCRIPT, get(jssdk::script))
         .route("/sandbox/v1/jssdk/verify", post(jssdk::verify))
         .route("/sandbox/v1/jssdk/templates", post(jssdk::templates))
@@ -38,5 +40,6 @@ const SCRIPT: &str = "/open/js/jweixin-1.6.0.js";
 
 /// Whether a path is one of WeChat's pages, or a part of ours.
 pub(crate) fn is_page(path: &str) -> bool {
-    path.starts_with("/assets/") || [authorize::PATH, subscribe::PATH, SCRIPT].contains(&path)
+    path.starts_with("/assets/")
+        || [authorize::PATH, subscribe::PATH, qrcode::PATH, SCRIPT].contains(&path)
 }

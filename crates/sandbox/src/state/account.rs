@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::bulk::BulkPeople;
 use super::dedupe::Dedupe;
 use super::followers::{Profile, Tags};
+use super::media::Media;
+use super::menu::Menus;
+use super::qr::QrCodes;
 use super::quota::{DailyCell, MinuteCell};
 use super::talk::Talk;
 use super::template::Template;
@@ -99,6 +102,9 @@ pub(crate) struct Book {
     /// Members that follow; bulk people come on top.
     following: u64,
     pub(crate) tags: Tags,
+    pub(crate) menus: Menus,
+    pub(crate) media: Media,
+    pub(crate) codes: QrCodes,
     /// Positions of the members on it.
     pub(crate) blacklist: BTreeSet<u32>,
     pub(crate) seen: Dedupe,

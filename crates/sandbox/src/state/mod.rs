@@ -12,7 +12,10 @@ pub(crate) mod deliver;
 pub(crate) mod followers;
 pub(crate) mod ledger;
 pub(crate) mod logins;
+pub(crate) mod media;
+pub(crate) mod menu;
 pub(crate) mod people;
+pub(crate) mod qr;
 pub(crate) mod quota;
 pub(crate) mod replay;
 pub(crate) mod talk;
@@ -34,11 +37,13 @@ use crate::event::Event;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::live::{Happening, Live};
+use crate::model::Platform;
 use crate::requests::RequestLog;
 use account::{Account, Book, Industry, Ticket};
 use bulk::{Accepted, Batch};
 use ledger::Ledger;
 use logins::Logins;
+use media::Blobs;
 use people::People;
 use talk::Note;
 use template::Template;
@@ -57,6 +62,8 @@ pub(crate) struct World {
     pub(crate) tokens: TokenStore,
     pub(crate) logins: Mutex<Logins>,
     pub(crate) outbox: Outbox,
+    /// Bytes of uploaded media.
+    pub(crate) blobs: Blobs,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
@@ -97,6 +104,16 @@ impl World {
 
     pub(crate) fn account_at(&self, index: u32) -> Option<Arc<Account>> {
         self.accounts.read().list.get(index as usize).cloned()
+    }
+
+    /// What the phone of whoever has that openid runs.
+    pub(crate) fn platform_of(&self, account: &Account, openid: &str) -> Platform {
+        let book = account.book.lock();
+        let person = book.member(openid).and_then(|one| one.person_id.clone());
+        drop(book);
+        let people = self.people.lock();
+        let person = person.and_then(|id| people.get(&id));
+        person.map_or_else(Platform::default, |person| person.platform)
     }
 
     /// Writes a change, then applies it. For a change of an account's book that
@@ -187,6 +204,10 @@ impl World {
                         .add_member(appid, openid, Some(person_id));
                 }
             }
+            Event::Phone {
+                person_id,
+                platform,
+            } => self.people.lock().set_platform(person_id, *platform),
             Event::Code(code) => self.logins.lock().issue(code.clone()),
             Event::CodeUsed { code } => self.logins.lock().mark_used(code),
             Event::UserToken(token) => self.logins.lock().grant(token.clone()),
@@ -210,6 +231,10 @@ impl World {
             | Event::Tagged { appid, .. }
             | Event::Remark { appid, .. }
             | Event::Blacklist { appid, .. }
+            | Event::Menu { appid, .. }
+            | Event::Qr { appid, .. }
+            | Event::Media { appid, .. }
+            | Event::MediaGone { appid, .. }
             | Event::Session { appid, .. }
             | Event::Ticket { appid, .. }
             | Event::Window { appid, .. }
@@ -347,6 +372,10 @@ impl World {
             | Event::Tagged { .. }
             | Event::Remark { .. }
             | Event::Blacklist { .. } => book.apply_note(event),
+            Event::Menu { change, .. } => book.menus.apply(change),
+            Event::Qr { code, .. } => book.codes.add(code.clone(), self.clock.now_ms()),
+            Event::Media { medium, .. } => book.media.add(medium.clone()),
+            Event::MediaGone { media_id, .. } => book.media.remove(media_id),
             Event::Ticket {
                 kind,
                 ticket,
@@ -369,6 +398,7 @@ impl World {
             | Event::Clock { .. }
             | Event::Account { .. }
             | Event::Person { .. }
+            | Event::Phone { .. }
             | Event::Code(_)
             | Event::CodeUsed { .. }
             | Event::UserToken(_) => {}

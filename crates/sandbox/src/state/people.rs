@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use crate::model::Platform;
+
 /// One person with a phone.
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) id: Arc<str>,
     pub(crate) nickname: Box<str>,
     pub(crate) unionid: Box<str>,
+    pub(crate) platform: Platform,
     /// Openid by appid.
     pub(crate) openids: IndexMap<Box<str>, Box<str>>,
 }
@@ -33,8 +36,16 @@ impl People {
             id,
             nickname: nickname.into(),
             unionid: unionid.into(),
+            platform: Platform::default(),
             openids: IndexMap::new(),
         });
+    }
+
+    pub(crate) fn set_platform(&mut self, id: &str, platform: Platform) {
+        let at = self.by_id.get(id).copied();
+        if let Some(person) = at.and_then(|at| self.list.get_mut(at)) {
+            person.platform = platform;
+        }
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Person> {

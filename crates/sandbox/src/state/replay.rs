@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use crate::api::endpoints;
 use crate::event::{Event, FORMAT};
 use crate::journal::{Journal, LineError, OpenError, line};
+use crate::model::Platform;
 
 impl World {
     /// Replays the journal of the directory into this (empty) world, keeps it
@@ -57,7 +58,7 @@ impl World {
             rewrite.push(&line)
         };
         for account in &accounts {
-            for event in definitions(account) {
+            for event in definitions(account, self.clock.now_ms()) {
                 push(&mut rewrite, &event)?;
             }
         }
@@ -113,12 +114,18 @@ impl World {
                 nickname: person.nickname.to_string(),
                 unionid: person.unionid.to_string(),
             });
+            if person.platform != Platform::default() {
+                events.push(Event::Phone {
+                    person_id: person.id.to_string(),
+                    platform: person.platform,
+                });
+            }
         }
         events
     }
 }
 
-fn definitions(account: &Account) -> Vec<Event> {
+fn definitions(account: &Account, now: i64) -> Vec<Event> {
     let appid = account.appid.to_string();
     let book = account.book.lock();
     let mut events = vec![Event::Account {
@@ -147,6 +154,20 @@ fn definitions(account: &Account) -> Vec<Event> {
         appid: appid.clone(),
         id: *id,
         name: Some(tag.name.clone()),
+    }));
+    let menus = book.menus.changes().into_iter();
+    events.extend(menus.map(|change| Event::Menu {
+        appid: appid.clone(),
+        change,
+    }));
+    let codes = book.codes.living(now).into_iter().cloned();
+    events.extend(codes.map(|code| Event::Qr {
+        appid: appid.clone(),
+        code,
+    }));
+    events.extend(book.media.living(now).map(|medium| Event::Media {
+        appid: appid.clone(),
+        medium: medium.clone(),
     }));
     events
 }

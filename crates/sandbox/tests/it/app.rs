@@ -219,13 +219,71 @@ impl App {
         ))
     }
 
-    pub(crate) fn raw(&self, request: &str) -> Option<Answer> {
+    /// The bytes that come back before the connection ends.
+    pub(crate) fn exchange(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        // Refused before it was read, a long request breaks off.
+        let _ = stream.write_all(request);
         let mut bytes = Vec::new();
         // A reset after the last byte is as good as an orderly end.
         let _ = stream.read_to_end(&mut bytes);
-        let text = String::from_utf8(bytes).unwrap();
+        bytes
+    }
+
+    /// Uploads a file and form fields beside it.
+    pub(crate) fn upload(
+        &self,
+        path: &str,
+        name: &str,
+        file: &[u8],
+        fields: &[(&str, &str)],
+    ) -> Value {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let head = format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(value.as_bytes());
+            body.extend_from_slice(b"\r\n");
+        }
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"media\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--b--\r\n");
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        let answer = self.exchange(&request);
+        let text = String::from_utf8(answer).unwrap();
+        let (_, json) = text.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// Fetches a file: the head of the answer and the bytes.
+    pub(crate) fn fetch(&self, method: &str, path: &str, body: &str) -> (String, Vec<u8>) {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let answer = self.exchange(request.as_bytes());
+        let end = answer
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        (head, answer[end + 4..].to_vec())
+    }
+
+    pub(crate) fn raw(&self, request: &str) -> Option<Answer> {
+        let text = String::from_utf8(self.exchange(request.as_bytes())).unwrap();
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
         let mut answer = Answer {
@@ -242,8 +300,8 @@ impl App {
 
 /// An account calling with its token.
 pub(crate) struct Caller<'a> {
-    app: &'a App,
-    token: String,
+    pub(crate) app: &'a App,
+    pub(crate) token: String,
 }
 
 impl<'a> Caller<'a> {
