@@ -141,7 +141,7 @@ impl Action {
     pub(crate) fn content(&self) -> Option<serde_json::Value> {
         use serde_json::json;
         Some(match self {
-            Self::SendText { content } => {
+            Self::SendText { content } | Self::MessageMenu { content, .. } => {
                 json!({ "msgtype": "text", "text": { "content": content } })
             }
             Self::SendImage { media_id, pic_url } => json!({

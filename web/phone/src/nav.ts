@@ -11,7 +11,7 @@ export type Screen =
   | { name: 'chat'; id: string }
   | { name: 'profile'; appid: string }
   | { name: 'mini'; appid: string; path: string }
-  | { name: 'scan'; appid: string; key?: string }
+  | { name: 'scan'; appid: string; menu?: string }
   | { name: 'browser'; url: string };
 
 const stacks = reactive<Record<string, Screen[]>>({});

@@ -48,6 +48,9 @@ export const calls = shallowRef<Call[]>([]);
 /** While paused, what comes waits here. */
 export const held = shallowRef<Call[] | null>(null);
 
+/** Counts changes of QR codes, so that lists of them are read again. */
+export const codesTurn = shallowRef(0);
+
 export const person = computed(
   () => state.people.find((one) => one.person_id === state.personId) ?? state.people[0],
 );
@@ -328,6 +331,9 @@ export async function start(): Promise<void> {
             return refreshAccounts();
           case 'menu':
             state.menus = {};
+            return undefined;
+          case 'codes':
+            codesTurn.value += 1;
             return undefined;
           case 'quota':
             return refreshQuotas();

@@ -179,8 +179,8 @@ export interface Menu {
 export interface QrCode {
   ticket: string;
   scene: string;
-  permanent?: boolean;
-  expired?: boolean;
+  expires_at: string | null;
+  expired: boolean;
 }
 
 /** What a person's action led to. */
@@ -199,7 +199,7 @@ export interface Outcome {
 export type Choice = 'accept' | 'reject';
 
 export interface Change {
-  topic: 'clock' | 'account' | 'quota' | 'person' | 'faults' | 'menu';
+  topic: 'clock' | 'account' | 'quota' | 'person' | 'faults' | 'menu' | 'codes';
   appid?: string;
   openid?: string;
   person_id?: string;

@@ -249,7 +249,11 @@ impl Deed<'_> {
                     .into_iter()
                     .collect()
             }
-            Action::MessageMenu { .. } => vec![self.window(Cause::Menu)],
+            Action::MessageMenu { .. } => {
+                let mut events = vec![self.window(Cause::Menu)];
+                events.extend(self.own(action));
+                events
+            }
             Action::SendText { .. }
             | Action::SendImage { .. }
             | Action::SendVoice { .. }

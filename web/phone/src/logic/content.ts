@@ -40,6 +40,12 @@ export function pictureAddress(url: string): string | null {
   return /^(https?:|data:image\/|\/)/.test(url) ? url : null;
 }
 
+/** Where the sandbox keeps a medium that somebody uploaded. */
+function mediumAddress(own: Raw): string | null {
+  const id = text(own, 'media_id');
+  return id ? `/sandbox/v1/media/${encodeURIComponent(id)}` : null;
+}
+
 export function body(item: Item): Body {
   if (CARDS.has(item.kind)) return { shape: 'card' };
   if (item.kind === 'notice') return { shape: 'notice', text: item.lines.join('\n') };
@@ -60,7 +66,7 @@ export function body(item: Item): Body {
         })),
       };
     case 'image':
-      return { shape: 'image', url: pictureAddress(text(own, 'pic_url')) };
+      return { shape: 'image', url: pictureAddress(text(own, 'pic_url')) ?? mediumAddress(own) };
     case 'voice':
       return { shape: 'voice', recognition: text(own, 'recognition') };
     case 'video':

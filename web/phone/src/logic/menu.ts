@@ -14,11 +14,9 @@ export type Tap =
   | { does: 'click'; key: string }
   | { does: 'view'; url: string }
   | { does: 'mini'; appid: string; path: string; url: string }
-  | { does: 'scan'; key: string; waits: boolean }
-  | { does: 'picture'; key: string }
-  | { does: 'place'; key: string }
-  /** Sends a medium or article that only WeChat's servers could show. */
-  | { does: 'medium'; id: string }
+  | { does: 'scan'; name: string }
+  /** Everything else goes to the account by the button's name. */
+  | { does: 'tap'; name: string }
   | { does: 'nothing' };
 
 /** A button with buttons below it only opens them, whatever else it has. */
@@ -39,21 +37,11 @@ export function tap(button: Button): Tap {
         url: button.url ?? '',
       };
     case 'scancode_push':
-      return { does: 'scan', key, waits: false };
     case 'scancode_waitmsg':
-      return { does: 'scan', key, waits: true };
-    case 'pic_sysphoto':
-    case 'pic_photo_or_album':
-    case 'pic_weixin':
-      return { does: 'picture', key };
-    case 'location_select':
-      return { does: 'place', key };
-    case 'media_id':
-    case 'article_id':
-    case 'article_view_limited':
-    case 'view_limited':
-      return { does: 'medium', id: button.media_id ?? button.article_id ?? '' };
-    default:
+      return { does: 'scan', name: button.name };
+    case undefined:
       return { does: 'nothing' };
+    default:
+      return { does: 'tap', name: button.name };
   }
 }
