@@ -3,7 +3,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::errcode::Diagnosis;
+use crate::message::Kind;
 use crate::secret::Secret;
+use crate::timing::{FrequencyCap, QuietHours};
 
 /// What an account is at WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -118,6 +120,21 @@ pub struct NewAccount {
     /// `false` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_to_unfollowed: Option<bool>,
+    /// When nobody is to be disturbed; left out = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
+    /// How often one person may get messages of a template; at most 20 caps, all of
+    /// which hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frequency_caps: Vec<FrequencyCap>,
+    /// The same content goes to the same person once in so many seconds, from 1 to
+    /// 2,678,400 (31 days); left out = as often as it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplicate_seconds: Option<u32>,
+    /// The part of a day's allowance, in percent from 0 to 90, that only messages of
+    /// high priority may use up; 5 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_for_high_percent: Option<u8>,
 }
 
 impl NewAccount {
@@ -145,6 +162,10 @@ impl NewAccount {
             js_origins: Vec::new(),
             redirects: Vec::new(),
             send_to_unfollowed: None,
+            quiet_hours: None,
+            frequency_caps: Vec::new(),
+            deduplicate_seconds: None,
+            reserve_for_high_percent: None,
         }
     }
 }
@@ -233,6 +254,40 @@ pub struct ChangeAccount {
     /// Whether template messages go out to people who stopped following, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_to_unfollowed: Option<bool>,
+    /// When nobody is to be disturbed; `null` = never.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<QuietHours>)]
+    pub quiet_hours: Option<Option<QuietHours>>,
+    /// All caps from now on; `null` = none.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Vec<FrequencyCap>>)]
+    pub frequency_caps: Option<Option<Vec<FrequencyCap>>>,
+    /// In how many seconds the same content goes to the same person once; `null` = as
+    /// often as it is asked for.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<u32>)]
+    pub deduplicate_seconds: Option<Option<u32>>,
+    /// The part of a day's allowance kept for messages of high priority, in percent;
+    /// `null` = 5.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<u8>)]
+    pub reserve_for_high_percent: Option<Option<u8>>,
 }
 
 /// Tells `null` (`Some(None)`) from a field left out (`None`, by `default`).
@@ -292,6 +347,18 @@ pub struct Account {
     /// Whether template messages go out to people who stopped following, too.
     #[serde(default)]
     pub send_to_unfollowed: bool,
+    /// When nobody is to be disturbed.
+    #[serde(default)]
+    pub quiet_hours: Option<QuietHours>,
+    /// How often one person may get messages of a template.
+    #[serde(default)]
+    pub frequency_caps: Vec<FrequencyCap>,
+    /// In how many seconds the same content goes to the same person once.
+    #[serde(default)]
+    pub deduplicate_seconds: Option<u32>,
+    /// The part of a day's allowance kept for messages of high priority, in percent.
+    #[serde(default)]
+    pub reserve_for_high_percent: u8,
     /// How it fares.
     pub health: Health,
     /// How often its access token was asked for today; left out in lists.
@@ -322,6 +389,9 @@ pub enum HealthStatus {
     Healthy,
     /// WeChat gives it no credential; its messages wait.
     Unhealthy,
+    /// WeChat refuses what it sends (48001, 50002, 40164 and kin); its messages, or
+    /// those of `kinds`, wait, and one is tried at `next_try_at`.
+    Blocked,
     /// Its allowance at WeChat is used up; its messages wait until `until`.
     Parked,
     /// Somebody switched it off.
@@ -355,6 +425,9 @@ pub struct Health {
     /// When we ask WeChat again by ourselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try_at: Option<Timestamp>,
+    /// The kinds of messages that are blocked; left out = all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<Kind>,
 }
 
 /// How one step of a check ended.

@@ -36,6 +36,25 @@ pub struct Contact {
     pub seen_at: Timestamp,
     /// When we first heard of them.
     pub created_at: Timestamp,
+    /// What WeChat tells of a follower; `null` until it was asked.
+    #[serde(default)]
+    pub details: Option<ContactDetails>,
+}
+
+/// What WeChat tells of a follower. Names and pictures are not among it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContactDetails {
+    /// The account's own note about them.
+    pub remark: String,
+    /// WeChat's numbers of their tags.
+    pub tags: Vec<i64>,
+    /// How they began to follow, in WeChat's word.
+    #[schema(example = "ADD_SCENE_QR_CODE")]
+    pub subscribe_scene: Option<String>,
+    /// The scene of the code they came by.
+    pub qr_scene: Option<String>,
+    /// The language of their WeChat.
+    pub language: Option<String>,
 }
 
 /// What opened a customer-service window.

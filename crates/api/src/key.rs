@@ -10,8 +10,9 @@ use crate::secret::Secret;
 pub enum Scope {
     /// Everything, keys and accounts included.
     Admin,
-    /// Create, cancel and retry messages, sync templates, log people in, bind users,
-    /// report consents, sign pages; read what `read` reads.
+    /// Create, cancel and retry messages, sync templates and followers, log people in,
+    /// bind users, report consents, sign pages, change tags, remarks and the blacklist,
+    /// make codes, upload files; read what `read` reads.
     Send,
     /// Read messages, templates, accounts, people, consents and callbacks, never
     /// secrets.

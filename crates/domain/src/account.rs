@@ -212,6 +212,9 @@ impl Default for AccountOptions {
 /// broadcast leaves a twentieth of the day for what is urgent.
 pub const DEFAULT_RESERVE_FOR_HIGH_PERCENT: u8 = 5;
 
+/// The most of it that can be kept.
+pub const LARGEST_RESERVE_FOR_HIGH_PERCENT: u8 = 90;
+
 /// Sends of one account that may be under way at once when nothing else is
 /// said. With WeChat answering in about 50 ms this allows some 5,000 a second.
 pub const DEFAULT_MAX_IN_FLIGHT: u32 = 256;
@@ -289,6 +292,10 @@ pub struct Breaker {
     /// The address WeChat saw us come from, where it refuses that address (40164).
     #[serde(default)]
     pub seen_ip: Option<String>,
+    /// The kinds of messages that wait: an account without the right to one kind
+    /// still sends the others. Empty = all.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
     /// How often one was tried since.
     pub tries: u32,
     /// When the next one is tried.

@@ -127,12 +127,27 @@ pub fn beijing_day(now: Timestamp) -> i64 {
         .div_euclid(24 * 60 * 60)
 }
 
+/// The month in Beijing that `now` falls in, such as `202611`: the key of monthly
+/// counts.
+#[must_use]
+pub fn beijing_month(now: Timestamp) -> i64 {
+    let local = jiff::tz::offset(8).to_datetime(now);
+    i64::from(local.year()) * 100 + i64::from(local.month())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_beijing_month_turns_at_its_midnight() {
+        assert_eq!(beijing_month(at("2026-11-30T15:59:59Z")), 202_611);
+        assert_eq!(beijing_month(at("2026-11-30T16:00:00Z")), 202_612);
+        assert_eq!(beijing_month(at("2026-12-31T16:00:00Z")), 202_701);
     }
 
     #[test]

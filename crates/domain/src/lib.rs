@@ -10,6 +10,7 @@
 //!   is done.
 
 pub mod account;
+pub mod breaker;
 pub mod broadcast;
 pub mod callback;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod key;
 pub mod media;
 pub mod menu;
 pub mod message;
+pub mod pointer;
 pub mod port;
 pub mod qrcode;
 pub mod quota;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use hongyan_wechat::ErrClass;
 use jiff::Timestamp;
 
+use crate::breaker::blocks;
 use crate::clock::{after, after_quota_reset};
-use crate::delivery::{Decision, History, Outcome};
-use crate::message::{Message, OnUnknown, State};
+use crate::delivery::{Decision, History, Outcome, Refusal, Reroute};
+use crate::message::{LeftRoute, Message, OnUnknown, State, WhyLeft};
 
 /// How long WeChat drops a template message with the same openid and
 /// `client_msg_id` (发送模板消息, `client_msg_id`: ten minutes).
@@ -24,6 +25,10 @@ const DEDUPLICATION_MARGIN: Duration = Duration::from_secs(60);
 /// How long an account rests that called too fast: WeChat's minute limits say
 /// "retry next minute" (45011).
 pub const RATE_LIMIT_REST: Duration = Duration::from_secs(60);
+
+/// The account's or the template's subscription messages are banned (43107). It says
+/// nothing about the person, but this way leads to nobody.
+const MESSAGES_BANNED: i64 = 43107;
 
 /// How often and how patiently to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +93,12 @@ pub fn decide(
             state: State::Accepted,
             msgid: *msgid,
         },
+        Outcome::Withheld(reason) if reason.is_unreachable() => elsewhere(
+            message,
+            &history,
+            WhyLeft::Withheld { reason: *reason },
+            now,
+        ),
         Outcome::Withheld(_) => over(&history),
         Outcome::NotSent { .. } => again(message, &history, after(now, pause), gives_up),
         Outcome::Uncertain { .. } | Outcome::Interrupted => {
@@ -135,14 +146,69 @@ pub fn decide(
                 state: State::Failed,
                 msgid: None,
             },
+            ErrClass::CannotReach => refused_here(message, &history, refusal, now),
+            ErrClass::Permanent if refusal.errcode.0 == MESSAGES_BANNED => {
+                refused_here(message, &history, refusal, now)
+            }
+            // The account's breaker opens; the message is tried again with it.
+            ErrClass::IpNotAllowed | ErrClass::AccountBlocked
+                if blocks(refusal, message.kind()).is_some() =>
+            {
+                again(message, &history, after(now, pause), gives_up)
+            }
             ErrClass::BadSecret
             | ErrClass::IpNotAllowed
-            | ErrClass::CannotReach
             | ErrClass::AccountBlocked
             | ErrClass::Permanent => over(&history),
         },
     };
+    if matches!(decision, Decision::Reroute(_)) {
+        // Nothing is known to have gone out: it is as if the message had just come.
+        history = History::default();
+    }
     (decision, history)
+}
+
+fn refused_here(
+    message: &Message,
+    history: &History,
+    refusal: &Refusal,
+    now: Timestamp,
+) -> Decision {
+    let why = WhyLeft::Refused {
+        errcode: refusal.errcode.0,
+        errmsg: refusal.errmsg.clone(),
+    };
+    elsewhere(message, history, why, now)
+}
+
+/// The person cannot be reached this way: the next one, if there is one and nothing
+/// may have gone out; else the end.
+fn elsewhere(message: &Message, history: &History, why: WhyLeft, now: Timestamp) -> Decision {
+    let Some(handling) = &message.handling else {
+        return over(history);
+    };
+    if history.may_have_gone_out() || handling.fallback.is_empty() {
+        return over(history);
+    }
+    let mut handling = handling.as_ref().clone();
+    let next = handling.fallback.remove(0);
+    handling.left.push(LeftRoute {
+        position: handling.position,
+        account: message.account,
+        kind: message.kind(),
+        template_id: message.content.template_id().cloned(),
+        to: Some(message.to.clone()),
+        at: now,
+        why,
+    });
+    handling.position = next.position;
+    Decision::Reroute(Box::new(Reroute {
+        account: next.account,
+        to: next.to,
+        content: next.content,
+        handling,
+    }))
 }
 
 /// What to do with a claimed message before anything is sent: `None` = send it.
@@ -219,292 +285,4 @@ fn over(history: &History) -> Decision {
 }
 
 #[cfg(test)]
-mod tests {
-    use hongyan_wechat::ErrCode;
-
-    use super::*;
-    use crate::delivery::Refusal;
-    use crate::ids::{AccountId, MessageId};
-    use crate::message::{Content, Data, Priority, SubscribeContent, TemplateContent};
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn start() -> Timestamp {
-        at("2026-11-21T04:00:00Z")
-    }
-
-    fn message(deduplicated: bool) -> Message {
-        let template_id = "tpl".parse().unwrap();
-        let data = Data::new();
-        let content = if deduplicated {
-            Content::Template(TemplateContent {
-                template_id,
-                data,
-                url: None,
-                miniprogram: None,
-            })
-        } else {
-            Content::Subscribe(SubscribeContent {
-                template_id,
-                data,
-                page: None,
-                miniprogram_state: None,
-                lang: None,
-            })
-        };
-        Message {
-            id: MessageId::new(start(), [1; 10]),
-            account: AccountId(1),
-            to: "oPerson".parse().unwrap(),
-            content,
-            priority: Priority::Normal,
-            on_unknown: OnUnknown::Keep,
-            send_at: None,
-            expires_at: None,
-            reference: None,
-            metadata: None,
-            created_at: start(),
-            created_by: None,
-            trace_context: None,
-            broadcast: None,
-            handling: None,
-        }
-    }
-
-    fn refused(code: i64) -> Outcome {
-        Outcome::Refused(Refusal {
-            errcode: ErrCode(code),
-            errmsg: String::new(),
-            rid: None,
-        })
-    }
-
-    fn lost() -> Outcome {
-        Outcome::Uncertain {
-            reason: "time-out".to_owned(),
-        }
-    }
-
-    fn after_first(message: &Message, outcome: &Outcome) -> (Decision, History) {
-        decide(
-            message,
-            History::default(),
-            outcome,
-            start(),
-            start(),
-            &RetryPolicy::default(),
-            1.0,
-        )
-    }
-
-    fn settled(state: State) -> Decision {
-        Decision::Settle { state, msgid: None }
-    }
-
-    #[test]
-    fn a_lost_answer_is_repeated_only_where_wechat_drops_the_repeat() {
-        let (decision, history) = after_first(&message(true), &lost());
-        assert_eq!(
-            decision,
-            Decision::RetryAt {
-                at: at("2026-11-21T04:00:01Z")
-            }
-        );
-        assert_eq!(history.first_uncertain_at, Some(start()));
-
-        assert_eq!(
-            after_first(&message(false), &lost()).0,
-            settled(State::Unknown)
-        );
-        assert_eq!(
-            after_first(&message(false), &refused(-1)).0,
-            settled(State::Unknown)
-        );
-
-        let willing = Message {
-            on_unknown: OnUnknown::Resend,
-            ..message(false)
-        };
-        assert!(matches!(
-            after_first(&willing, &lost()).0,
-            Decision::RetryAt { .. }
-        ));
-    }
-
-    #[test]
-    fn repeats_stop_before_the_ten_minutes_are_over() {
-        let message = message(true);
-        let (mut now, mut history, mut last_repeat) = (start(), History::default(), start());
-        loop {
-            let (decision, kept) = decide(
-                &message,
-                history,
-                &lost(),
-                now,
-                now,
-                &RetryPolicy::default(),
-                1.0,
-            );
-            history = kept;
-            match decision {
-                Decision::RetryAt { at } => (now, last_repeat) = (at, at),
-                other => {
-                    assert_eq!(other, settled(State::Unknown));
-                    break;
-                }
-            }
-        }
-        assert!(last_repeat > at("2026-11-21T04:04:00Z"), "{last_repeat}");
-        assert!(last_repeat < at("2026-11-21T04:09:00Z"), "{last_repeat}");
-    }
-
-    #[test]
-    fn a_definite_refusal_does_not_hide_an_unanswered_attempt() {
-        let message = message(true);
-        let history = History {
-            attempts: 1,
-            first_uncertain_at: Some(start()),
-            doubted: false,
-        };
-        let again = |code| {
-            decide(
-                &message,
-                history,
-                &refused(code),
-                start(),
-                start(),
-                &RetryPolicy::default(),
-                0.5,
-            )
-            .0
-        };
-        assert_eq!(again(43004), settled(State::Unknown));
-        assert_eq!(again(47003), settled(State::Failed));
-        assert_eq!(again(40241), settled(State::Accepted));
-        // The allowance comes back long after the window's end.
-        assert_eq!(again(45009), settled(State::Unknown));
-    }
-
-    #[test]
-    fn classes_lead_to_their_decisions() {
-        let message = message(true);
-        let decision = |code| after_first(&message, &refused(code)).0;
-        assert_eq!(decision(43004), settled(State::Failed));
-        assert_eq!(decision(47003), settled(State::Failed));
-        assert_eq!(decision(987_654), settled(State::Failed));
-        assert_eq!(
-            decision(45009),
-            Decision::Park {
-                until: at("2026-11-21T16:01:00Z")
-            }
-        );
-        assert_eq!(
-            decision(45011),
-            Decision::RetryAt {
-                at: at("2026-11-21T04:01:10Z")
-            }
-        );
-        assert_eq!(
-            decision(40001),
-            Decision::RetryAt {
-                at: at("2026-11-21T04:00:01Z")
-            }
-        );
-    }
-
-    #[test]
-    fn what_may_have_gone_out_before_a_retry_by_hand_stays_in_doubt() {
-        let doubted = History {
-            doubted: true,
-            ..History::default()
-        };
-        let message = message(true);
-        let (held_back, _) = before_sending(&message, doubted, None, start());
-        assert_eq!(held_back, None, "a person asked for it");
-        let again = |code| {
-            let policy = RetryPolicy::default();
-            decide(
-                &message,
-                doubted,
-                &refused(code),
-                start(),
-                start(),
-                &policy,
-                0.5,
-            )
-            .0
-        };
-        assert_eq!(again(40241), settled(State::Accepted));
-        assert_eq!(again(43004), settled(State::Unknown));
-    }
-
-    #[test]
-    fn waiting_for_the_allowance_costs_no_attempt() {
-        assert_eq!(after_first(&message(true), &refused(45009)).1.attempts, 0);
-        assert_eq!(after_first(&message(true), &refused(45011)).1.attempts, 0);
-    }
-
-    #[test]
-    fn an_interrupted_claim_is_repeated_only_where_that_is_safe() {
-        let later = at("2026-11-21T04:05:00Z");
-        let too_late = at("2026-11-21T04:09:00Z");
-        let look = |deduplicated, now| {
-            before_sending(
-                &message(deduplicated),
-                History::default(),
-                Some(start()),
-                now,
-            )
-            .0
-        };
-        assert_eq!(look(true, later), None);
-        assert_eq!(look(true, too_late), Some(settled(State::Unknown)));
-        assert_eq!(look(false, later), Some(settled(State::Unknown)));
-    }
-
-    #[test]
-    fn what_expired_is_not_sent_and_what_may_have_gone_out_is_not_called_expired() {
-        let message = Message {
-            expires_at: Some(start()),
-            ..message(true)
-        };
-        let clean = before_sending(&message, History::default(), None, start()).0;
-        assert_eq!(clean, Some(settled(State::Expired)));
-        let doubtful = before_sending(&message, History::default(), Some(start()), start()).0;
-        assert_eq!(doubtful, Some(settled(State::Unknown)));
-    }
-
-    #[test]
-    fn pauses_double_up_to_their_cap_and_spread() {
-        let policy = RetryPolicy::default();
-        assert_eq!(policy.pause(1, 1.0), Duration::from_secs(1));
-        assert_eq!(policy.pause(4, 1.0), Duration::from_secs(8));
-        assert_eq!(policy.pause(4, 0.0), Duration::from_secs(4));
-        assert_eq!(policy.pause(u32::MAX, 1.0), policy.longest_pause);
-    }
-
-    #[test]
-    fn patience_ends() {
-        let policy = RetryPolicy::default();
-        let history = History {
-            attempts: policy.max_attempts - 1,
-            first_uncertain_at: None,
-            doubted: false,
-        };
-        let outcome = Outcome::NotSent {
-            reason: "connection refused".to_owned(),
-        };
-        let (decision, _) = decide(
-            &message(true),
-            history,
-            &outcome,
-            start(),
-            start(),
-            &policy,
-            0.0,
-        );
-        assert_eq!(decision, settled(State::Failed));
-    }
-}
+mod tests;

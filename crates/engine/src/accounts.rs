@@ -78,6 +78,9 @@ impl Engine {
         if account.state.illness.take().is_some() {
             self.store.set_illness(id, None).await?;
         }
+        if account.state.breaker.take().is_some() {
+            self.store.set_breaker(id, None).await?;
+        }
         let account = self.registry.put(account);
         self.credentials.forgive(id).await;
         self.dispatcher.wake_account(id);
@@ -92,6 +95,7 @@ impl Engine {
         self.store.remove_account(id).await?;
         self.registry.remove(id);
         self.credentials.forget(id);
+        self.quotas.forget(id);
         self.forget_held(id);
         Ok(())
     }
@@ -221,7 +225,7 @@ impl Engine {
     }
 
     /// Changes what is known of an account; the account, if that changed it.
-    async fn change_state(
+    pub(crate) async fn change_state(
         &self,
         id: AccountId,
         change: impl FnOnce(&mut Account),
@@ -241,6 +245,9 @@ impl Engine {
             }
             if state.illness != before.illness {
                 self.store.set_illness(id, state.illness.as_ref()).await?;
+            }
+            if state.breaker != before.breaker {
+                self.store.set_breaker(id, state.breaker.as_ref()).await?;
             }
             Ok::<_, StoreError>(())
         };

@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
+use hongyan_domain::AccountId;
 use hongyan_domain::delivery::{Outcome, Refusal};
-use hongyan_domain::message::{Content, Data, Message, MiniProgramLink, OneTimeContent};
+use hongyan_domain::message::{Content, Data, Kind, Message, MiniProgramLink, OneTimeContent};
 use hongyan_wechat::api::keywords::{Keyword, Keywords, MiniProgram};
 use hongyan_wechat::api::message::custom;
 use hongyan_wechat::api::subscribe::{BizSend, SendSubscribeMessage};
 use hongyan_wechat::api::template::{SendTemplateMessage, SubscribeSend};
 use hongyan_wechat::web::Scene;
-use hongyan_wechat::{AccessToken, CallError, Client, Done, HyperTransport, MsgId};
+use hongyan_wechat::{AccessToken, Call, CallError, Client, Done, HyperTransport, MsgId};
+
+use crate::Engine;
 
 /// The client all calls go through.
 pub type WechatClient = Client<HyperTransport>;
@@ -79,6 +82,17 @@ pub(crate) async fn send(client: &WechatClient, token: &AccessToken, message: &M
     outcome(result)
 }
 
+/// The API that sends messages of a kind: each has an allowance of its own.
+pub(crate) fn path(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Template => SendTemplateMessage::PATH,
+        Kind::Subscribe => SendSubscribeMessage::PATH,
+        Kind::Notification => BizSend::PATH,
+        Kind::OneTime => SubscribeSend::PATH,
+        Kind::CustomerService => custom::Send::PATH,
+    }
+}
+
 async fn one_time(
     client: &WechatClient,
     token: &AccessToken,
@@ -100,6 +114,19 @@ async fn one_time(
         },
     };
     client.call(Some(token), &call).await.map(|Done {}| None)
+}
+
+impl Engine {
+    /// A call on an account's behalf, counted against its allowance.
+    pub(crate) async fn call<C: Call>(
+        &self,
+        account: AccountId,
+        token: &AccessToken,
+        call: &C,
+    ) -> Result<C::Reply, CallError> {
+        self.quotas.note(account, C::PATH, self.clock.now());
+        self.wechat.call(Some(token), call).await
+    }
 }
 
 fn keywords(data: &Data) -> Keywords<'_> {

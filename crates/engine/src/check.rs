@@ -1,7 +1,7 @@
 //! The proof that an account works, step by step, each with what to do if not.
 
 use hongyan_domain::AccountId;
-use hongyan_domain::account::{Account, AccountKind};
+use hongyan_domain::account::{Account, AccountKind, Breaker};
 use hongyan_domain::port::StoreError;
 use hongyan_wechat::{AccessToken, ErrCode, api};
 
@@ -93,6 +93,7 @@ impl Engine {
             what: "the account".to_owned(),
         };
         self.forgive(id).await;
+        let blocked = self.close_breaker(id).await;
         let account = self.registry.by_id(id).ok_or_else(missing)?;
         let mut steps = vec![enabled(&account)];
         match self.credential(&account).await {
@@ -114,6 +115,7 @@ impl Engine {
                 }
             }
         }
+        steps.push(sending(blocked));
         steps.push(callback(&account));
         let ok = steps.iter().all(|step| step.state != StepState::Failed);
         Ok(CheckReport { ok, steps })
@@ -132,14 +134,21 @@ impl Engine {
         }
     }
 
+    /// Lets the account's messages go again, because somebody may have cured what
+    /// WeChat refused them for; the breaker that held them.
+    async fn close_breaker(&self, id: AccountId) -> Option<Breaker> {
+        let breaker = self.registry.by_id(id)?.state.breaker.clone()?;
+        self.change_state(id, |account| account.state.breaker = None)
+            .await;
+        self.dispatcher.wake_account(id);
+        Some(breaker)
+    }
+
     /// A call that needs a token: one from storage may belong to another
     /// address, and only a call shows it.
     async fn ip_allow_list(&self, account: &Account, token: &AccessToken) -> CheckStep {
         const NAME: &str = "ip_allow_list";
-        let mut result = self
-            .wechat
-            .call(Some(token), &api::ip::GetApiDomainIp)
-            .await;
+        let mut result = self.call(account.id, token, &api::ip::GetApiDomainIp).await;
         if let Err(error) = &result
             && error.class() == hongyan_wechat::ErrClass::StaleCredential
             && let Some(current) = self.credentials.current(account.id)
@@ -147,8 +156,7 @@ impl Engine {
             match self.fresh_credential(account, &current).await {
                 Ok(fresh) => {
                     result = self
-                        .wechat
-                        .call(Some(&fresh.token), &api::ip::GetApiDomainIp)
+                        .call(account.id, &fresh.token, &api::ip::GetApiDomainIp)
                         .await;
                 }
                 Err(error) => return CheckStep::failed(NAME, &error.into()),
@@ -191,7 +199,7 @@ impl Engine {
             return CheckStep::new(NAME, StepState::Skipped, "needs an access token");
         };
         let call = api::openapi::GetQuota { cgi_path };
-        match self.wechat.call(Some(&credential.token), &call).await {
+        match self.call(account.id, &credential.token, &call).await {
             Ok(reply) => {
                 let quota = reply.quota;
                 if quota.remain > 0 {
@@ -266,14 +274,39 @@ fn no_credential(error: &CredentialError) -> Vec<CheckStep> {
             let detail = format!("WeChat saw a call from {ip}, which is not on the allow-list");
             let mut step = CheckStep::new("ip_allow_list", StepState::Failed, detail);
             step.errcode = illness.errcode;
-            step.fix = Some(format!(
-                "in WeChat's console add {ip} to the IP allow-list (IP白名单); sending goes on by itself"
-            ));
+            step.fix = Some(add_to_allow_list(ip));
             step
         }
         None => CheckStep::new("ip_allow_list", StepState::Skipped, "needs an access token"),
     };
     vec![step, allow_list]
+}
+
+fn sending(blocked: Option<Breaker>) -> CheckStep {
+    const NAME: &str = "sending";
+    let Some(breaker) = blocked else {
+        return CheckStep::new(NAME, StepState::Ok, "nothing stands in the way of messages");
+    };
+    let detail = format!(
+        "since {} WeChat has refused what the account sends: errcode {} {}; they are sent again now, and wait again if it still does",
+        breaker.since, breaker.errcode, breaker.errmsg
+    );
+    let mut step = CheckStep::new(NAME, StepState::Warning, detail);
+    step.errcode = Some(breaker.errcode);
+    step.rid = breaker.rid;
+    step.fix = match breaker.seen_ip {
+        Some(ip) => Some(add_to_allow_list(&ip)),
+        None => ErrCode(breaker.errcode)
+            .info()
+            .map(|info| info.fix_en.to_owned()),
+    };
+    step
+}
+
+fn add_to_allow_list(ip: &str) -> String {
+    format!(
+        "in WeChat's console add {ip} to the IP allow-list (IP白名单); sending goes on by itself"
+    )
 }
 
 fn callback(account: &Account) -> CheckStep {

@@ -70,6 +70,7 @@ impl Engine {
             let (changed, gone) = self.seen.replace(&revisions);
             for id in gone {
                 self.credentials.forget(id);
+                self.quotas.forget(id);
                 self.forget_held(id);
             }
             for id in changed.into_iter().filter(|id| known.contains(id)) {

@@ -1,28 +1,33 @@
 //! Taking messages in: checked, stored, answered for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hongyan_domain::account::{Account, AccountKind, Illness};
+use hongyan_domain::account::{Account, AccountKind, Breaker, Illness};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::UserId;
 use hongyan_domain::delivery::Delivery;
-use hongyan_domain::message::{Content, Kind, Message, OnUnknown, Priority, State};
+use hongyan_domain::message::{
+    Card, Content, Handling, Kind, Message, OnUnknown, Priority, State, card, check,
+};
 use hongyan_domain::port::{
     Accepted, Cancellation, Idempotency, MessageFilter, NewBatch, Page, Requeue, StoreError,
     StoredResponse,
 };
-use hongyan_domain::template::{Line, Overflow, Template, Violation, check, preview};
+use hongyan_domain::template::{Form, Overflow, Template, Violation};
 use hongyan_domain::trace::TraceContext;
-use hongyan_domain::{KeyId, MessageId};
+use hongyan_domain::{AccountId, KeyId, MessageId};
 use hongyan_wechat::{OpenId, TemplateId, UnionId};
 use jiff::Timestamp;
 
 use crate::Engine;
+use crate::dispatch::gate;
 use crate::metrics::Tally;
 use crate::people::LoginFailure;
-use crate::templates::WechatFailure;
+use crate::templates::{WechatFailure, uses_of};
 use crate::trace::Span;
+use crate::ways::{CheckedWay, DraftWay, Start};
 
 /// How far ahead a message may be scheduled.
 const FARTHEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -61,6 +66,9 @@ pub struct Draft {
     pub to: To,
     /// What to say.
     pub content: Content,
+    /// Further ways, tried in order while the person definitely cannot be reached by
+    /// the one before; at most [`crate::MOST_WAYS`].
+    pub fallback: Vec<DraftWay>,
     /// What to do with values that are too long.
     pub overflow: Overflow,
     /// Who goes first.
@@ -95,8 +103,8 @@ pub struct Prepared {
 impl Prepared {
     /// What the phone will show.
     #[must_use]
-    pub fn preview(&self) -> Vec<Line> {
-        lines(self.template.as_deref(), &self.message.content)
+    pub fn preview(&self) -> Card {
+        card(&self.message.content, self.template.as_deref())
     }
 }
 
@@ -140,14 +148,28 @@ pub enum Rejection {
         /// The account's name.
         account: String,
     },
+    /// The openid is known at other accounts and not at the one that is to send.
+    WrongAccount {
+        /// The name of the account that is to send.
+        account: String,
+        /// The names of those that know it.
+        belongs_to: Vec<String>,
+    },
     /// The login code brought nobody.
     Login(LoginFailure),
+    /// One of the further ways cannot be taken.
+    Way {
+        /// Its place in the fallback, from 0.
+        index: usize,
+        /// Why.
+        rejection: Box<Rejection>,
+    },
     /// The data or the times break rules: all of them.
     Invalid {
         /// The rules broken.
         violations: Vec<Violation>,
         /// What the phone would show.
-        preview: Vec<Line>,
+        preview: Card,
     },
     /// Storage failed.
     Store(StoreError),
@@ -171,6 +193,18 @@ pub enum WaitingReason {
         /// When sending goes on.
         until: Timestamp,
     },
+    /// WeChat refuses what the account sends.
+    Blocked(Breaker),
+    /// The account disturbs nobody until then.
+    QuietHours {
+        /// When they end.
+        until: Timestamp,
+    },
+    /// What is left of the day's allowance is kept for urgent messages.
+    Reserved {
+        /// When the day turns.
+        until: Timestamp,
+    },
 }
 
 impl Engine {
@@ -179,36 +213,164 @@ impl Engine {
     /// # Errors
     /// Why it cannot be taken.
     pub async fn prepare(&self, draft: Draft) -> Result<Prepared, Rejection> {
-        let account = self.account_for(&draft)?;
-        let mut content = draft.content;
+        let prepared = self.prepare_one(draft).await?;
+        let asked = [(prepared.message.account, prepared.message.to.clone())];
+        match self.misdirected(&asked).await?.pop() {
+            Some(belongs_to) if !belongs_to.is_empty() => {
+                Err(self.wrong_account(&prepared, belongs_to))
+            }
+            _ => Ok(prepared),
+        }
+    }
+
+    /// Checks several drafts, each on its own; their people are looked up together.
+    /// One result for each, in order.
+    pub async fn prepare_all(&self, drafts: Vec<Draft>) -> Vec<Result<Prepared, Rejection>> {
+        let mut prepared = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            prepared.push(self.prepare_one(draft).await);
+        }
+        self.at_their_own_account(prepared).await
+    }
+
+    /// Refuses those whose openid is known at other accounts only.
+    async fn at_their_own_account(
+        &self,
+        mut prepared: Vec<Result<Prepared, Rejection>>,
+    ) -> Vec<Result<Prepared, Rejection>> {
+        let asked = prepared.iter().flatten();
+        let asked: Vec<_> = asked
+            .map(|p| (p.message.account, p.message.to.clone()))
+            .collect();
+        let found = match self.misdirected(&asked).await {
+            Ok(found) => found,
+            Err(error) => {
+                for one in &mut prepared {
+                    if one.is_ok() {
+                        *one = Err(error.clone().into());
+                    }
+                }
+                return prepared;
+            }
+        };
+        for (one, belongs_to) in prepared.iter_mut().filter(|one| one.is_ok()).zip(found) {
+            if !belongs_to.is_empty()
+                && let Ok(refused) = one
+            {
+                *one = Err(self.wrong_account(refused, belongs_to));
+            }
+        }
+        prepared
+    }
+
+    fn wrong_account(&self, refused: &Prepared, belongs_to: Vec<String>) -> Rejection {
+        let account = self.registry.by_id(refused.message.account);
+        Rejection::WrongAccount {
+            account: account.map_or_else(String::new, |account| account.name().to_string()),
+            belongs_to,
+        }
+    }
+
+    /// For each person at an account: the names of the accounts their openid belongs
+    /// to, where that one is not among them. Empty = nothing speaks against it. One
+    /// question to storage, and none where there is only one account.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn misdirected(
+        &self,
+        asked: &[(AccountId, OpenId)],
+    ) -> Result<Vec<Vec<String>>, StoreError> {
+        if asked.is_empty() || self.registry.all().len() < 2 {
+            return Ok(vec![Vec::new(); asked.len()]);
+        }
+        let openids: Vec<_> = asked.iter().map(|(_, openid)| openid.clone()).collect();
+        let known = self.store.accounts_of(&openids).await?;
+        Ok(asked
+            .iter()
+            .zip(known)
+            .map(|((account, _), known)| {
+                if known.contains(account) {
+                    return Vec::new();
+                }
+                let names = known.into_iter().filter_map(|id| self.registry.by_id(id));
+                names.map(|account| account.name().to_string()).collect()
+            })
+            .collect())
+    }
+
+    /// Checks what one account is to say, in the words of its template if it fills
+    /// one WeChat lists: own names become WeChat's keys, long values are cut where
+    /// that is asked for. The template, and every rule broken.
+    ///
+    /// # Errors
+    /// The account has no such template; storage's.
+    pub(crate) async fn examine(
+        &self,
+        account: &Account,
+        content: &mut Content,
+        overflow: Overflow,
+    ) -> Result<(Option<Arc<Template>>, Vec<Violation>), Rejection> {
         let template = match content.template_id() {
             Some(id) if content.kind().fills_listed_template() => {
-                Some(self.template_for(&account, id).await?)
+                Some(self.template_for(account, id).await?)
             }
             _ => None,
         };
+        let form = template.as_deref().map(|template| Form {
+            template,
+            names: account
+                .settings
+                .options
+                .field_names
+                .get(template.id.as_str()),
+        });
+        let mut violations = check::check(content, account.settings.kind, form, overflow);
+        if matches!(content, Content::CustomerService(_)) {
+            violations.extend(Box::pin(self.check_files(account, content)).await?);
+        }
+        Ok((template, violations))
+    }
+
+    async fn prepare_one(&self, draft: Draft) -> Result<Prepared, Rejection> {
+        let mut content = draft.content;
+        let account = self.account_for(&draft.account, content.kind())?;
         let now = self.clock.now();
-        let mut violations = match (&template, content.data_mut()) {
-            (Some(template), Some(data)) => check(template, data, draft.overflow),
-            _ => Vec::new(),
-        };
+        let (template, mut violations) =
+            self.examine(&account, &mut content, draft.overflow).await?;
+        let others = self
+            .check_ways(draft.fallback, draft.overflow, &mut violations)
+            .await?;
         violations.extend(impossible_times(draft.send_at, draft.expires_at, now));
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
                 violations,
-                preview: lines(template.as_deref(), &content),
+                preview: card(&content, template.as_deref()),
             });
         }
-        // Last, because a login code is used up by it.
-        let to = match draft.to {
-            To::OpenId(openid) => openid,
-            other => Box::pin(self.recipient(&account, other)).await?,
+        let first = CheckedWay {
+            account,
+            content,
+            template,
+            to: None,
         };
+        // Last, because a login code is used up by it.
+        let Start {
+            way,
+            template,
+            mut handling,
+        } = Box::pin(self.find_start(first, draft.to, others, now)).await?;
+        if draft.priority != Priority::High
+            && let Some(account) = self.registry.by_id(way.account)
+        {
+            let first_due_at = draft.send_at.map_or(now, |at| at.max(now));
+            handling.deferred_until = gate::deferred_until(&account, first_due_at);
+        }
         let message = Message {
             id: MessageId::new(now, self.chance.ten_bytes()),
-            account: account.id,
-            to,
-            content,
+            account: way.account,
+            to: way.to,
+            content: way.content,
             priority: draft.priority,
             on_unknown: draft.on_unknown,
             send_at: draft.send_at,
@@ -219,7 +381,7 @@ impl Engine {
             created_by: draft.created_by,
             trace_context: None,
             broadcast: None,
-            handling: None,
+            handling: (handling != Handling::default()).then(|| Box::new(handling)),
         };
         Ok(Prepared {
             message,
@@ -228,7 +390,7 @@ impl Engine {
         })
     }
 
-    async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
+    pub(crate) async fn recipient(&self, account: &Account, to: To) -> Result<OpenId, Rejection> {
         let (by, found) = match to {
             To::OpenId(openid) => return Ok(openid),
             To::LoginCode(code) => {
@@ -247,20 +409,19 @@ impl Engine {
         })
     }
 
-    fn account_for(&self, draft: &Draft) -> Result<Arc<Account>, Rejection> {
-        let name = &draft.account;
-        let account = self
-            .registry
-            .by_name(name)
-            .ok_or_else(|| Rejection::UnknownAccount { name: name.clone() })?;
+    /// The account of this name, if it is there to send messages of a kind.
+    pub(crate) fn account_for(&self, name: &str, kind: Kind) -> Result<Arc<Account>, Rejection> {
+        let name = name.to_owned();
+        let Some(account) = self.registry.by_name(&name) else {
+            return Err(Rejection::UnknownAccount { name });
+        };
         if account.settings.disabled {
-            return Err(Rejection::AccountDisabled { name: name.clone() });
+            return Err(Rejection::AccountDisabled { name });
         }
-        let kind = draft.content.kind();
         if !account.settings.kind.sends(kind) {
             let account_kind = account.settings.kind;
             return Err(Rejection::WrongKind {
-                account: name.clone(),
+                account: name,
                 account_kind,
                 kind,
             });
@@ -310,6 +471,11 @@ impl Engine {
             .collect();
         due.sort_unstable();
         due.dedup_by_key(|(account, _)| *account);
+        let urgent: HashSet<_> = messages
+            .iter()
+            .filter(|message| message.priority == Priority::High)
+            .map(|message| message.account)
+            .collect();
         let span = self.accept_span(request.as_ref(), &messages);
         // From here on they belong to this span, wherever they are sent.
         if let Some(context) = span.as_ref().and_then(Span::context) {
@@ -318,6 +484,7 @@ impl Engine {
             }
         }
         let tally = Tally::of(&messages);
+        let uses = uses_of(&messages);
         let batch = NewBatch {
             messages,
             idempotency,
@@ -326,9 +493,14 @@ impl Engine {
         drop(span);
         if accepted == Accepted::Stored {
             tally.note(&self.metrics);
+            self.catalogue.uses.add(uses);
             let now = self.clock.now();
             for (account, at) in due {
-                self.dispatcher.wake_account_at(account, at, now);
+                if at <= now && urgent.contains(&account) {
+                    self.dispatcher.wake_urgent(account);
+                } else {
+                    self.dispatcher.wake_account_at(account, at, now);
+                }
             }
         }
         Ok(accepted)
@@ -444,36 +616,28 @@ impl Engine {
         if let Some(until) = account.parked_until(self.clock.now()) {
             return Some(WaitingReason::Parked { until });
         }
-        if self.credentials.current(account.id).is_some() {
+        if self.credentials.current(account.id).is_none()
+            && let Some(illness) = self.illness(&account)
+        {
+            return Some(WaitingReason::Unhealthy(illness));
+        }
+        let message = &delivery.message;
+        if let Some(breaker) = &account.state.breaker
+            && breaker.holds(message.kind())
+        {
+            return Some(WaitingReason::Blocked(breaker.clone()));
+        }
+        if message.priority == Priority::High {
             return None;
         }
-        self.illness(&account).map(WaitingReason::Unhealthy)
-    }
-}
-
-/// What the phone will show of a message.
-fn lines(template: Option<&Template>, content: &Content) -> Vec<Line> {
-    let unlabelled = |value: &str| Line {
-        label: String::new(),
-        value: value.to_owned(),
-    };
-    match (template, content) {
-        (Some(template), content) => content
-            .data()
-            .map(|data| preview(template, data))
-            .unwrap_or_default(),
-        (None, Content::OneTime(one_time)) => std::iter::once(unlabelled(&one_time.title))
-            .chain(one_time.data.values().map(|value| unlabelled(&value.value)))
-            .collect(),
-        (None, Content::CustomerService(said)) => said
-            .body
-            .get(said.msgtype())
-            .and_then(|inner| inner.get("content").or_else(|| inner.get("title")))
-            .and_then(serde_json::Value::as_str)
-            .map(unlabelled)
-            .into_iter()
-            .collect(),
-        (None, _) => Vec::new(),
+        let now = self.clock.now();
+        let deferred = message.handling.as_ref().and_then(|it| it.deferred_until);
+        let until = gate::deferred_until(&account, now).max(deferred.filter(|until| *until > now));
+        if let Some(until) = until {
+            return Some(WaitingReason::QuietHours { until });
+        }
+        self.reserved_until(&account, message.kind(), now)
+            .map(|until| WaitingReason::Reserved { until })
     }
 }
 

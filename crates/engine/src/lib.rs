@@ -11,42 +11,63 @@
 //!   have limits.
 
 mod accounts;
+mod ask;
 mod calls;
 pub mod chance;
 mod check;
+mod console;
 mod credentials;
 mod dispatch;
 mod follow;
+mod followers;
+mod history;
 mod inbox;
 mod intake;
 mod keys;
+mod media;
+mod menu;
 mod metrics;
 mod people;
+mod qrcode;
+mod quota;
 mod reach;
 mod receipts;
 mod registry;
 mod retention;
 mod rules;
 mod service;
+mod stats;
+mod tags;
 mod templates;
 pub mod trace;
 mod waiters;
+mod ways;
 mod web;
 
+pub use ask::ManageError;
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
+pub use console::{ConsoleRefusal, SignedIn};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
+pub use history::{Happened, Totals};
 pub use inbox::{CallbackAnswer, CallbackRefusal, Replay};
 pub use intake::{Draft, Prepared, Rejection, To, WaitingReason};
 pub use keys::{KeyText, make_key};
+pub use media::NewMedia;
+pub use menu::{AppliedMenu, LiveMenu, MenuChange, MenuSource, menu_of};
 pub use metrics::EngineCollector;
 pub use people::{ContactCard, Login, LoginFailure};
+pub use qrcode::{LONGEST_QRCODE, NewQrCode};
+pub use quota::{QuotaLine, QuotaReport};
 pub use reach::{AccountReach, Can, ReachRoute, ReachWho};
 pub use retention::RetentionSettings;
 pub use rules::RulesRejection;
 pub use service::Running;
-pub use templates::{SyncReport, WechatFailure};
+pub use stats::AccountStats;
+pub use tags::ForMany;
+pub use templates::{LibraryFinding, NewTemplate, SyncReport, TemplateSettings, WechatFailure};
+pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
@@ -63,13 +84,17 @@ use hongyan_wechat::AccessToken;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
 use chance::Chance;
+use console::Console;
 use credentials::Credentials;
 use dispatch::Dispatcher;
 use follow::Seen;
+use followers::SyncDesk;
+use history::History;
 use inbox::{Courier, Flights};
 use keys::KeyCache;
 use metrics::{Measured, Metrics};
 use people::STRIPES;
+use quota::QuotaBook;
 use registry::Registry;
 use rules::RuleBook;
 use templates::Catalogue;
@@ -86,6 +111,8 @@ pub struct EngineSettings {
     pub credentials: CredentialSettings,
     /// What is kept, and for how long.
     pub retention: RetentionSettings,
+    /// Keeping templates in step.
+    pub templates: TemplateSettings,
     /// Traces.
     pub trace: TraceSettings,
 }
@@ -103,12 +130,15 @@ pub struct Inner {
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
+    template_settings: TemplateSettings,
     dispatcher: Dispatcher,
+    quotas: QuotaBook,
     waiters: Waiters,
     key_cache: KeyCache,
     metrics: Arc<Metrics>,
     tracer: Tracer,
     seen: Seen,
+    follower_syncs: SyncDesk,
     retention: RetentionSettings,
     stopping: AtomicBool,
     rule_book: RuleBook,
@@ -119,6 +149,8 @@ pub struct Inner {
     /// time.
     acquaintances: Arc<Semaphore>,
     questions: Semaphore,
+    console: Console,
+    history_room: History,
     js_tickets: JsTickets,
     arrivals: Arrivals<String>,
     subscribed: Arrivals<SubscribeEnd>,
@@ -174,12 +206,15 @@ impl Engine {
                 Arc::clone(&metrics),
             ),
             catalogue: Catalogue::default(),
+            template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
+            quotas: QuotaBook::default(),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),
             tracer: Tracer::new(settings.trace, &wechat),
             metrics,
             seen,
+            follower_syncs: SyncDesk::default(),
             retention: settings.retention,
             stopping: AtomicBool::new(false),
             rule_book: RuleBook::default(),
@@ -188,6 +223,8 @@ impl Engine {
             early_receipts: Notify::new(),
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),
+            console: Console::default(),
+            history_room: History::default(),
             js_tickets: JsTickets::default(),
             arrivals: Arrivals::default(),
             subscribed: Arrivals::default(),

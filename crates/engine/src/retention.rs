@@ -19,6 +19,9 @@ pub struct RetentionSettings {
 /// Messages or answers removed in one step.
 const STEP: usize = 500;
 
+/// How long the counts by the minute are kept.
+const HISTORY_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// After a step, the loop rests so many times as long as the step took: removing
 /// may take a fifth of what storage can do and no more.
 const REST: u32 = 4;
@@ -35,6 +38,14 @@ impl Engine {
             let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
             from_millisecond(now.saturating_sub(kept_ms))
         };
+        self.step_by_step("sessions that ended", || {
+            self.store.forget_sessions(self.clock.now(), STEP)
+        })
+        .await;
+        self.step_by_step("old counts", || {
+            self.store.forget_history(before(HISTORY_KEPT), STEP)
+        })
+        .await;
         if let Some(before) = self.retention.callbacks.map(before) {
             self.step_by_step("old callbacks", || {
                 self.store.forget_callbacks(before, STEP)

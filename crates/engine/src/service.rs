@@ -39,19 +39,27 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
     /// sweeping, removing what is old, looking how full the queue is, joining early
-    /// receipts, forwarding callbacks.
+    /// receipts, forwarding callbacks, listing followers, counting calls against
+    /// allowances.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
         let dispatcher = tokio::spawn(self.clone().dispatch(Arc::clone(&stop_dispatch)));
-        let (stop_others, stop) = watch::channel(false);
+        let (stop_others, mut stop) = watch::channel(false);
         let others = vec![
             tokio::spawn(self.clone().look_after_credentials(stop.clone())),
+            tokio::spawn(self.clone().keep_history(stop.clone())),
+            tokio::spawn(self.clone().look_after_templates(stop.clone())),
             tokio::spawn(until(stop.clone(), self.clone().follow_others())),
             tokio::spawn(until(stop.clone(), self.clone().sweep_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().forget_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().sample_queue_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().join_receipts_for_ever())),
-            tokio::spawn(until(stop, self.clone().forward_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().forward_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().sync_followers_for_ever())),
+            tokio::spawn(
+                self.clone()
+                    .tend_quotas_for_ever(async move { ordered(&mut stop).await }),
+            ),
         ];
         Running {
             stop_dispatch,
@@ -61,14 +69,15 @@ impl Engine {
         }
     }
 
-    /// Looks after the tokens, at what others changed and at early receipts once,
-    /// as the background does all the time: for tests.
+    /// Looks after the tokens, at what others changed, at early receipts and at
+    /// syncs of followers once, as the background does all the time: for tests.
     pub async fn maintain(&self) {
         if let Err(error) = self.follow().await {
             tracing::warn!(%error, "what others changed could not be looked at");
         }
         self.maintain_credentials().await;
         self.join_receipts().await;
+        self.move_syncs().await;
     }
 
     /// Renews tokens every now and then, and at once where one is missed. Ends
@@ -141,7 +150,7 @@ impl Engine {
 }
 
 /// Ends when the stop is ordered (or nobody is left to order it).
-async fn ordered(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn ordered(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 

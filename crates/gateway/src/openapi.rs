@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, callbacks, contacts, errcodes, grants, keys, messages, reply_rules, templates, users,
-    web,
+    accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, live, media, menu,
+    messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -30,8 +30,13 @@ use crate::v1::{
         (name = "accounts", description = "Official accounts and mini programs"),
         (name = "templates", description = "An account's templates as WeChat lists them"),
         (name = "people", description = "Who they are, what they allowed, how to reach them"),
+        (name = "menus", description = "The menu below an official account's chat"),
+        (name = "qrcodes", description = "Codes people scan, and who came by them"),
+        (name = "media", description = "Files shown in messages"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
         (name = "keys", description = "API keys"),
+        (name = "stats", description = "What happens, now and over time"),
+        (name = "console", description = "Who uses the console, and their sessions"),
         (name = "errcodes", description = "What WeChat's errcodes mean"),
     ),
     components(schemas(hongyan_api::Problem)),
@@ -47,6 +52,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(messages::show::show))
         .routes(routes!(messages::cancel::cancel))
         .routes(routes!(messages::retry::retry))
+        .routes(routes!(messages::typing::typing))
         .routes(routes!(accounts::list::list, accounts::create::create))
         .routes(routes!(
             accounts::show::show,
@@ -55,10 +61,53 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         ))
         .routes(routes!(accounts::check::check))
         .routes(routes!(accounts::access_token::access_token))
-        .routes(routes!(templates::list::list))
+        .routes(routes!(quota::show::show))
+        .routes(routes!(quota::sync::sync))
+        .routes(routes!(quota::clear::clear))
+        .routes(routes!(stats::show::show))
+        .routes(routes!(templates::list::list, templates::add::add))
+        .routes(routes!(templates::changes::changes))
+        .routes(routes!(templates::categories::categories))
+        .routes(routes!(templates::library::library))
+        .routes(routes!(templates::keywords::keywords))
+        .routes(routes!(templates::show::show, templates::remove::remove))
+        .routes(routes!(
+            templates::field_names::show,
+            templates::field_names::set,
+            templates::field_names::remove
+        ))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
-        .routes(routes!(contacts::show::show, contacts::forget::forget))
+        .routes(routes!(
+            contacts::show::show,
+            contacts::change::change,
+            contacts::forget::forget
+        ))
+        .routes(routes!(
+            contacts::sync_state::sync_state,
+            contacts::sync::sync
+        ))
+        .routes(routes!(tags::list::list, tags::create::create))
+        .routes(routes!(tags::rename::rename, tags::remove::remove))
+        .routes(routes!(
+            tags::members::members,
+            tags::tag_people::tag_people
+        ))
+        .routes(routes!(blacklist::list::list, blacklist::change::change))
+        .routes(routes!(
+            menu::show::show,
+            menu::apply::apply,
+            menu::remove::remove
+        ))
+        .routes(routes!(menu::plan::plan))
+        .routes(routes!(menu::versions::versions))
+        .routes(routes!(menu::version::version))
+        .routes(routes!(menu::roll_back::roll_back))
+        .routes(routes!(menu::match_one::match_one))
+        .routes(routes!(qrcodes::list::list, qrcodes::create::create))
+        .routes(routes!(qrcodes::forget::forget))
+        .routes(routes!(media::list::list, media::upload::upload))
+        .routes(routes!(media::show::show, media::remove::remove))
         .routes(routes!(web::login::login))
         .routes(routes!(web::sign_page::sign_page))
         .routes(routes!(web::oauth_ticket::oauth_ticket))
@@ -79,6 +128,24 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::replay::replay))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
+        .routes(routes!(live::history::history))
+        .routes(routes!(live::events::events))
+        .routes(routes!(console::session::state))
+        .routes(routes!(console::session::set_up))
+        .routes(routes!(
+            console::session::show,
+            console::session::sign_in,
+            console::session::sign_out
+        ))
+        .routes(routes!(console::session::change_password))
+        .routes(routes!(
+            console::operators::list,
+            console::operators::create
+        ))
+        .routes(routes!(
+            console::operators::change,
+            console::operators::remove
+        ))
         .routes(routes!(errcodes::search::search))
         .routes(routes!(errcodes::show::show))
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::extract::Stopping;
+use crate::extract::{Peer, Stopping};
 
 /// How long a connection may take to send the head of a request, the pause
 /// before it included: slow ones must not hold sockets for ever.
@@ -50,8 +50,8 @@ pub async fn serve(
             () = &mut shutdown => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer::from(peer)),
             Err(error) => {
                 tracing::warn!(%address, %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -64,6 +64,7 @@ pub async fn serve(
         let (router, stopping) = (router.clone(), stopping.clone());
         let service = service_fn(move |mut request: http::Request<Incoming>| {
             request.extensions_mut().insert(stopping.clone());
+            request.extensions_mut().insert(peer);
             router.clone().oneshot(request.map(Body::new))
         });
         let connection = http1::Builder::new()

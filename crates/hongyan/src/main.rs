@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod demo;
+mod document;
 mod failure;
 mod logging;
 mod rules_file;

@@ -5,25 +5,12 @@ use std::path::Path;
 use hongyan_domain::account::AccountKind;
 use hongyan_domain::rule::RuleSet;
 
+use crate::document;
 use crate::failure::Failure;
 
 /// Reads a file of reply rules; JSON if its name ends so, else TOML.
 pub(crate) fn read(path: &Path) -> Result<RuleSet, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("cannot read the reply rules {shown}: {error}")))?;
-    let is_json = path
-        .extension()
-        .is_some_and(|end| end.eq_ignore_ascii_case("json"));
-    if is_json {
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("{shown}: {error}")))
-    } else {
-        toml::from_str(&text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            Failure::new(format!("{shown} line {line}: {}", error.message()))
-        })
-    }
+    document::read(path, "reply rules")
 }
 
 /// Says all that is wrong with rules for an account of this kind.

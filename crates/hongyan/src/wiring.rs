@@ -142,6 +142,7 @@ pub(crate) async fn open_engine(
         },
         dispatch,
         retention: config.retention.settings(),
+        templates: config.templates.settings(),
         trace,
     };
     let client = Client::new(transport, config.wechat.bases());

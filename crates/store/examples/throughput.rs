@@ -293,7 +293,7 @@ async fn drain(store: &Arc<dyn Store>, account: AccountId, workers: usize) -> us
             let mut settled = 0;
             loop {
                 let batch = store
-                    .claim(account, CLAIM, Duration::from_secs(60))
+                    .claim(account, CLAIM, Duration::from_secs(60), Priority::Low)
                     .await
                     .unwrap();
                 if batch.claimed.is_empty() {

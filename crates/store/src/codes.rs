@@ -2,10 +2,12 @@
 //! used again for something else.
 
 use hongyan_domain::account::{AccountKind, TokenMode};
+use hongyan_domain::broadcast::{BroadcastState, WhySkipped};
 use hongyan_domain::callback::Mode;
 use hongyan_domain::contact::Follow;
 use hongyan_domain::delivery::OutcomeKind;
 use hongyan_domain::grant::WindowCause;
+use hongyan_domain::media::MediaKind;
 use hongyan_domain::message::{Kind, OnUnknown, Priority, State};
 use hongyan_domain::template::Subscription;
 
@@ -113,6 +115,33 @@ pub(crate) fn window_cause(code: impl Into<i64>) -> Read<WindowCause> {
     )
 }
 
+pub(crate) fn broadcast_state(code: impl Into<i64>) -> Read<BroadcastState> {
+    read(
+        BroadcastState::ALL,
+        |state| state.code().into(),
+        code,
+        "state of a broadcast",
+    )
+}
+
+pub(crate) fn why_skipped(code: impl Into<i64>) -> Read<WhySkipped> {
+    read(
+        WhySkipped::ALL,
+        |why| why.code().into(),
+        code,
+        "reason to pass somebody over",
+    )
+}
+
+pub(crate) fn media_kind(code: impl Into<i64>) -> Read<MediaKind> {
+    read(
+        MediaKind::ALL,
+        |kind| kind.code().into(),
+        code,
+        "kind of file",
+    )
+}
+
 /// A scene as its column holds it: -1 where there is none, so that it can be part
 /// of a key.
 pub(crate) fn scene_code(scene: Option<u16>) -> i32 {
@@ -182,6 +211,15 @@ mod tests {
         }
         for one in WindowCause::ALL {
             assert_eq!(window_cause(one.code()), Ok(one));
+        }
+        for one in BroadcastState::ALL {
+            assert_eq!(broadcast_state(one.code()), Ok(one));
+        }
+        for one in WhySkipped::ALL {
+            assert_eq!(why_skipped(one.code()), Ok(one));
+        }
+        for one in MediaKind::ALL {
+            assert_eq!(media_kind(one.code()), Ok(one));
         }
         for one in [None, Some(0), Some(10_000)] {
             assert_eq!(scene(scene_code(one)), one);

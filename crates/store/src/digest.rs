@@ -2,6 +2,7 @@
 
 use hongyan_domain::AccountId;
 use hongyan_domain::callback::Callback;
+use hongyan_wechat::OpenId;
 use sha2::{Digest, Sha256};
 
 /// Callbacks made within 2^20 ms (17 minutes) share a span of the index by which
@@ -20,6 +21,14 @@ pub(crate) fn dedupe(account: AccountId, key: &str) -> [u8; 16] {
     let mut first = [0; 16];
     first.copy_from_slice(&digest[..16]);
     first
+}
+
+/// The first 8 bytes of SHA-256 over an openid, as a number.
+pub(crate) fn person(openid: &OpenId) -> u64 {
+    let digest = Sha256::digest(openid.as_str().as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
 }
 
 /// The span a repeat of this callback is in.

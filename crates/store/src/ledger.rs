@@ -1,6 +1,6 @@
 //! What both back-ends need beside the ledger's rules, which are the domain's.
 
-use hongyan_domain::delivery::Decision;
+use hongyan_domain::delivery::{Decision, Settlement};
 use hongyan_domain::grant::{Grant, Use};
 use hongyan_domain::message::State;
 use jiff::Timestamp;
@@ -42,8 +42,21 @@ pub(crate) fn unpaired(text: Option<&str>) -> Result<(Vec<i64>, Vec<i64>), serde
 pub(crate) fn use_of_decision(decision: &Decision) -> Use {
     match decision {
         Decision::Settle { state, .. } => use_of_end(*state),
-        Decision::RetryAt { .. } | Decision::Park { .. } => Use::Returned,
+        Decision::RetryAt { .. } | Decision::Park { .. } | Decision::Reroute(_) => Use::Returned,
     }
+}
+
+/// Whether a message that was counted against a cap certainly did not go out, so that
+/// its count is to be taken back.
+pub(crate) fn takes_tally_back(settlement: &Settlement) -> bool {
+    settlement.tallied
+        && match settlement.decision {
+            Decision::Settle { state, .. } => {
+                matches!(state, State::Failed | State::Expired | State::Canceled)
+            }
+            Decision::Reroute(_) => true,
+            Decision::RetryAt { .. } | Decision::Park { .. } => false,
+        }
 }
 
 /// The same for the end of a message.

@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hongyan_domain::account::{CallbackKeys, CallbackSettings};
+use hongyan_domain::account::{AccountState, CallbackKeys, CallbackSettings};
+use hongyan_domain::broadcast::{BroadcastState, Skipped, WhySkipped};
 use hongyan_domain::contact::Sighting;
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::message::State;
 use hongyan_domain::port::{
-    AccountStore, KeyStore, MessageStore, NewBatch, PeopleStore, Store, StoreError, WebStore,
+    AccountStore, BroadcastStore, Expansion, KeyStore, MessageStore, NewBatch, PeopleStore, Store,
+    StoreError, WebStore,
 };
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_store::{OpenError, OpenOptions, Seal, SqliteStore};
@@ -19,7 +21,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::sqlite::{open, options};
-use crate::suite::{FILLED, Kit};
+use crate::suite::{FILLED, Kit, LEASE, Stage, Walk};
 
 fn place() -> (TempDir, PathBuf, Kit) {
     let directory = tempfile::tempdir().unwrap();
@@ -400,6 +402,63 @@ async fn a_file_of_an_older_version_is_brought_up_to_date() {
     kit.told(&store, account.id, &[]).await;
 }
 
+/// A file as schema 4 made it: what it holds has nothing of what came later.
+#[tokio::test]
+async fn what_an_older_version_kept_reads_back() {
+    let (directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let id = kit.queue(&store, account).await;
+    let sighting = Sighting::of(kit.openid("oPerson"), kit.now());
+    let (contact, _) = store.saw(account, &sighting, None).await.unwrap();
+    drop(store);
+    let older = directory.path().join("older.db");
+    let db = Connection::open(&older).unwrap();
+    for step in [
+        include_str!("../src/sqlite/migrations/0001.sql"),
+        include_str!("../src/sqlite/migrations/0002.sql"),
+        include_str!("../src/sqlite/migrations/0003.sql"),
+        include_str!("../src/sqlite/migrations/0004.sql"),
+    ] {
+        db.execute_batch(step).unwrap();
+    }
+    db.execute("ATTACH ?1 AS new", [path.to_str().unwrap()])
+        .unwrap();
+    for table in ["meta", "account", "message", "work", "span", "contact"] {
+        let columns: Vec<String> = db
+            .prepare("SELECT name FROM pragma_table_info(?1, 'main')")
+            .unwrap()
+            .query_map([table], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let columns = columns.join(", ");
+        db.execute_batch(&format!(
+            "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}"
+        ))
+        .unwrap();
+    }
+    db.execute_batch("DETACH new").unwrap();
+    db.pragma_update(None, "application_id", 0x4859_414e)
+        .unwrap();
+    db.pragma_update(None, "user_version", 4).unwrap();
+    db.close().unwrap();
+    let store = open(&older, kit.clock.clone()).unwrap();
+    let state = &store.accounts().await.unwrap()[0].state;
+    assert_eq!(state, &AccountState::default());
+    assert_eq!(
+        store.contact(account, &contact.openid).await,
+        Ok(Some(contact))
+    );
+    let claimed = kit.claim_one(&store, account).await;
+    assert_eq!(claimed.message.id, id);
+    assert_eq!(
+        (claimed.message.broadcast, claimed.message.handling),
+        (None, None)
+    );
+    kit.fill(&store, account).await;
+}
+
 /// What an account had beside its messages goes, too.
 #[tokio::test]
 async fn people_and_callbacks_of_a_removed_account_are_cleared_away() {
@@ -419,7 +478,108 @@ async fn people_and_callbacks_of_a_removed_account_are_cleared_away() {
         }
         store.ping().await.unwrap();
     }
-    for table in FILLED {
+    let beside = [
+        "broadcast",
+        "broadcast_chunk",
+        "broadcast_skip",
+        "tally",
+        "media",
+        "media_bytes",
+    ];
+    for table in FILLED.into_iter().chain(beside) {
         assert_eq!(count(&path, table), 1, "{table}");
     }
+}
+
+/// A broadcast that is over keeps only what is shown of it, one that is forgotten
+/// nothing.
+#[tokio::test]
+async fn what_broadcasts_kept_is_cleared_away() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let chunks: Vec<_> = (0..50).map(|_| kit.people(&["oA"])).collect();
+    let id = kit.running(&store, account, chunks).await;
+    let mut message = kit.message(account);
+    message.broadcast = Some(id);
+    let expansion = Expansion {
+        chunk: 0,
+        messages: vec![message],
+        skipped: vec![Skipped {
+            who: "oB".to_owned(),
+            why: WhySkipped::Invalid,
+            detail: None,
+        }],
+    };
+    store.expand(id, &expansion).await.unwrap();
+    let tables = ["broadcast_chunk", "broadcast_told", "broadcast_skip"];
+    let left = || tables.map(|table| count(&path, table));
+    assert_eq!(left(), [49, 1, 1]);
+    let running = [BroadcastState::Running];
+    kit.moved(&store, id, &running, BroadcastState::Canceled)
+        .await;
+    until_nothing_has_ended(&store, &path).await;
+    assert_eq!(left(), [0, 0, 1]);
+    let message = expansion.messages[0].id;
+    store.cancel(message, kit.now()).await.unwrap();
+    kit.advance(1);
+    assert_eq!(store.forget_finished(kit.now(), 10).await.unwrap(), 1);
+    assert_eq!(store.forget_broadcasts(kit.now(), 10).await.unwrap(), 1);
+    until_nothing_has_ended(&store, &path).await;
+    assert_eq!(left(), [0, 0, 0]);
+    // What a store that ended too early has left is found by the next one.
+    drop(store);
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "INSERT INTO broadcast_skip (broadcast, who, why) VALUES (99, 'oC', 2); \
+         INSERT INTO ended_broadcast VALUES (99)",
+    )
+    .unwrap();
+    drop(db);
+    let store = open(&path, kit.clock.clone()).unwrap();
+    until_nothing_has_ended(&store, &path).await;
+    assert_eq!(left(), [0, 0, 0]);
+}
+
+async fn until_nothing_has_ended(store: &SqliteStore, path: &Path) {
+    for _ in 0..1000 {
+        if count(path, "ended_broadcast") == 0 {
+            return;
+        }
+        store.ping().await.unwrap();
+    }
+    panic!("something is left");
+}
+
+/// Each time the store is opened anew: nobody is told twice and nobody is left out.
+#[tokio::test]
+async fn a_broadcast_goes_on_where_it_was() {
+    let (_directory, path, kit) = place();
+    let mut store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let mut walk = Walk::new(3);
+    for _ in 0..8 {
+        let mut stage = Stage::begin(&store, &kit, account).await;
+        for _ in 0..4 {
+            walk.take(&store, &kit, &mut stage).await;
+            drop(store);
+            store = open(&path, kit.clock.clone()).unwrap();
+            stage.look(&store).await;
+        }
+    }
+}
+
+/// The node that had it is gone with the gateway.
+#[tokio::test]
+async fn broadcasts_of_a_former_run_are_taken_up_at_once() {
+    let (_directory, path, kit) = place();
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let account = kit.account(&store, "oa").await;
+    let id = kit.running(&store, account, Vec::new()).await;
+    let taken = store.lease_broadcasts(kit.node(), LEASE).await.unwrap();
+    assert_eq!(taken[0].id, id);
+    drop(store);
+    let store = open(&path, kit.clock.clone()).unwrap();
+    let taken = store.lease_broadcasts(kit.node(), LEASE).await.unwrap();
+    assert_eq!(taken[0].id, id);
 }

@@ -1,6 +1,7 @@
 //! The suite's way to a PostgreSQL store, and what is particular to it.
 
 mod answers;
+mod broadcasts;
 mod broken;
 mod nodes;
 mod proxy;

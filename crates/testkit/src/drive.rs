@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hongyan_api::{Account, Kind, Message, NewMessage, Recipient, SendOptions, Sent};
 use hongyan_domain::delivery::Claimed;
+use hongyan_domain::message::Priority;
 use hongyan_domain::port::QueueStore;
 use hongyan_sandbox::{Action, ActionOutcome, InboxItem};
 
@@ -171,7 +172,7 @@ impl TestApp {
             .id;
         let lease = Duration::from_secs(60);
         self.store
-            .claim(account, 1000, lease)
+            .claim(account, 1000, lease, Priority::Low)
             .await
             .expect("a claim")
             .claimed

@@ -6,10 +6,14 @@
 pub mod callback_check;
 pub mod ip;
 pub mod keywords;
+pub mod media;
+pub mod menu;
 pub mod message;
 pub mod openapi;
+pub mod qrcode;
 pub mod sns;
 pub mod subscribe;
+pub mod tags;
 pub mod template;
 pub mod ticket;
 pub mod token;

@@ -43,6 +43,11 @@ pub trait Call: Send + Sync {
     fn body(&self) -> Body {
         Ok(None)
     }
+
+    /// What the body is, for the header of that name; not asked of a GET.
+    fn content_type(&self) -> Cow<'_, str> {
+        Cow::Borrowed("application/json; charset=utf-8")
+    }
 }
 
 /// Writes a request as JSON in the form WeChat takes: UTF-8 with raw characters.
@@ -56,3 +61,17 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Body {
 /// The answer of a call that says no more than "done".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Done {}
+
+/// The answer of a call that fetches a file, where WeChat may answer with JSON in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Download<R> {
+    /// The file.
+    File {
+        /// What WeChat says it is, such as `image/jpeg`.
+        content_type: Option<String>,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// The call's own answer.
+    Told(R),
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{AccessToken, Base, Bases, Call, CallError, Transport, reply};
+use crate::{AccessToken, Base, Bases, Call, CallError, Download, Transport, reply};
 
 /// What must be escaped in a query: everything but letters, digits, and signs without a meaning there.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -52,6 +52,24 @@ impl<T: Transport> Client<T> {
         let secret = token.map(AccessToken::expose);
         match self.transport.send(request).await {
             Ok(response) => reply::read(response, secret),
+            Err(error) => Err(CallError::from_transport(error, secret)),
+        }
+    }
+
+    /// Makes one call that fetches a file, once. A JSON reply is read as that of [`Client::call`].
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn download<C: Call>(
+        &self,
+        token: Option<&AccessToken>,
+        call: &C,
+    ) -> Result<Download<C::Reply>, CallError> {
+        let token = token.filter(|_| C::AUTH);
+        let request = self.request(token, call)?;
+        let secret = token.map(AccessToken::expose);
+        match self.transport.send(request).await {
+            Ok(response) => reply::read_file(response, secret),
             Err(error) => Err(CallError::from_transport(error, secret)),
         }
     }
@@ -135,8 +153,8 @@ impl<T: Transport> Client<T> {
         *request.method_mut() = C::METHOD;
         *request.uri_mut() = uri;
         if C::METHOD != Method::GET {
-            let json = HeaderValue::from_static("application/json; charset=utf-8");
-            request.headers_mut().insert(header::CONTENT_TYPE, json);
+            let kind = HeaderValue::try_from(&*call.content_type()).map_err(invalid)?;
+            request.headers_mut().insert(header::CONTENT_TYPE, kind);
         }
         Ok(request)
     }

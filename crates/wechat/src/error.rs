@@ -151,12 +151,10 @@ impl ApiError {
         &self.body
     }
 
-    /// For 40164: the address WeChat saw, which is the one to add to the allow list.
+    /// For 40164: see [`seen_ip`].
     #[must_use]
     pub fn seen_ip(&self) -> Option<IpAddr> {
-        let (_, rest) = self.errmsg.split_once("invalid ip ")?;
-        let text = rest.split([' ', ',']).next()?;
-        text.parse().ok()
+        seen_ip(&self.errmsg)
     }
 
     /// For 47003: the keyword whose value was refused, such as `thing18`.
@@ -168,6 +166,14 @@ impl ApiError {
             .unwrap_or(rest.len());
         rest.get(..end).filter(|name| !name.is_empty())
     }
+}
+
+/// The address WeChat saw, in its words of 40164: the one to add to the allow list.
+#[must_use]
+pub fn seen_ip(errmsg: &str) -> Option<IpAddr> {
+    let (_, rest) = errmsg.split_once("invalid ip ")?;
+    let text = rest.split([' ', ',']).next()?;
+    text.parse().ok()
 }
 
 impl fmt::Display for ApiError {

@@ -15,6 +15,7 @@ use crate::{AccessToken, Bases, Call, CallError, Client, Transport, TransportErr
 
 /// Answers every request alike, and keeps the requests.
 pub(crate) struct Recorder {
+    content_type: Option<String>,
     answer: Result<(StatusCode, Bytes), TransportError>,
     requests: Mutex<Vec<Request<Bytes>>>,
 }
@@ -24,13 +25,23 @@ impl Recorder {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Ok((status, Bytes::copy_from_slice(body.as_bytes())));
         Self {
+            content_type: None,
             answer,
+            requests: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn answering_file(content_type: &str, body: &[u8]) -> Self {
+        Self {
+            content_type: Some(content_type.to_owned()),
+            answer: Ok((StatusCode::OK, Bytes::copy_from_slice(body))),
             requests: Mutex::default(),
         }
     }
 
     pub(crate) fn failing(error: TransportError) -> Self {
         Self {
+            content_type: None,
             answer: Err(error),
             requests: Mutex::default(),
         }
@@ -51,6 +62,10 @@ impl Transport for &Recorder {
         let (status, body) = self.answer.clone()?;
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        if let Some(name) = &self.content_type {
+            let name = name.parse().unwrap();
+            response.headers_mut().insert("content-type", name);
+        }
         Ok(response)
     }
 }
@@ -68,6 +83,8 @@ pub(crate) struct Wire {
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) target: String,
+    /// The header of that name; empty where there is none.
+    pub(crate) content_type: String,
     pub(crate) body: String,
 }
 
@@ -86,6 +103,10 @@ pub(crate) fn exchange<C: Call>(call: &C, reply: &str) -> (Wire, Result<C::Reply
     let wire = Wire {
         method: request.method().clone(),
         target: request.uri().path_and_query().unwrap().to_string(),
+        content_type: request
+            .headers()
+            .get("content-type")
+            .map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
         body: String::from_utf8(request.body().to_vec()).unwrap(),
     };
     (wire, answer)

@@ -66,6 +66,38 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     })
 }
 
+/// Reads a list that is written as its only element where it has one, and as nothing where it is empty.
+pub(crate) fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form<T> {
+        Many(Vec<T>),
+        One(T),
+        None(()),
+    }
+    Ok(match Form::deserialize(deserializer)? {
+        Form::Many(values) => values,
+        Form::One(value) => vec![value],
+        Form::None(()) => Vec::new(),
+    })
+}
+
+/// Reads a place in a list, which WeChat writes as an empty text at the end of the list.
+pub(crate) fn unless_empty<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    match Option::<String>::deserialize(deserializer)? {
+        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(de::Error::custom),
+        _ => Ok(None),
+    }
+}
+
 /// Reads a field that no document promises: any form but the expected one counts as absent, so that an
 /// accepted message is not taken for an unreadable answer.
 pub(crate) fn if_readable<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>

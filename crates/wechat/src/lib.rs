@@ -41,10 +41,10 @@ pub mod web;
 mod fixture;
 
 pub use base::{Base, BaseUrl, BaseUrlError, Bases};
-pub use call::{Body, Call, Done, json};
+pub use call::{Body, Call, Done, Download, json};
 pub use client::Client;
 pub use errcode::{ErrClass, ErrCode, ErrInfo, Retry};
-pub use error::{ApiError, CallError};
+pub use error::{ApiError, CallError, seen_ip};
 pub use ids::{AppId, IdError, MsgId, OpenId, OriginalId, TemplateId, UnionId};
 pub use secret::{AccessToken, AppSecret, JsTicket, RefreshToken, SessionKey, UserAccessToken};
 #[cfg(feature = "hyper")]

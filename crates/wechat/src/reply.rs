@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::{ApiError, CallError, ErrCode, redact};
+use crate::{ApiError, CallError, Download, ErrCode, redact};
 
 /// The two fields every answer may begin with. Both are often missing from successful ones.
 #[derive(Deserialize)]
@@ -47,6 +47,31 @@ pub(crate) fn read<R: DeserializeOwned>(
         return Err(refused(errcode, &errmsg, body, secret));
     }
     serde_json::from_slice(&body).map_err(|_| locate::<R>(&body, secret))
+}
+
+/// Turns a reply that may be a file into the call's answer. Only a successful reply whose type is neither
+/// JSON nor text is a file: refusals are JSON, under either name.
+pub(crate) fn read_file<R: DeserializeOwned>(
+    response: Response<Bytes>,
+    secret: Option<&str>,
+) -> Result<Download<R>, CallError> {
+    let content_type = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let is_file = response.status().is_success()
+        && content_type.as_ref().is_some_and(|name| {
+            let name = name.trim_start().to_ascii_lowercase();
+            !name.starts_with("application/json") && !name.starts_with("text/")
+        });
+    if is_file {
+        return Ok(Download::File {
+            content_type,
+            bytes: response.into_body(),
+        });
+    }
+    read(response, secret).map(Download::Told)
 }
 
 fn refused(errcode: ErrCode, errmsg: &str, body: Bytes, secret: Option<&str>) -> CallError {

@@ -1,5 +1,8 @@
 mod callbacks;
+mod manage;
 mod people;
+mod quotas;
+mod templates;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     Accepted, AccessToken, Account, BatchResults, ChangeAccount, CheckReport, CreatedKey, Errcode,
     Key, List, Message, MessageBatch, MessageFilter, NewAccount, NewKey, NewMessage, PageQuery,
-    Problem, SyncReport, Template, Validation,
+    Problem, Validation,
 };
 
 /// The name of the header that makes a repeated request harmless.
@@ -262,20 +265,6 @@ impl Client {
     /// `GET /v1/accounts/{account}/access_token`.
     pub async fn access_token(&self, name: &str) -> Result<AccessToken, ApiError> {
         call(self.get(&account_path(name, "/access_token"))).await
-    }
-
-    /// `GET /v1/accounts/{account}/templates`, by title.
-    pub async fn templates(
-        &self,
-        account: &str,
-        page: &PageQuery,
-    ) -> Result<List<Template>, ApiError> {
-        call(self.get(&account_path(account, "/templates")).query(page)).await
-    }
-
-    /// `POST /v1/accounts/{account}/templates/sync`.
-    pub async fn sync_templates(&self, account: &str) -> Result<SyncReport, ApiError> {
-        call(self.post(&account_path(account, "/templates/sync"), None)).await
     }
 
     /// `GET /v1/keys`, the oldest first.

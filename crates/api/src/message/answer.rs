@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::request::{MiniProgramLink, Recipient, StyledValue};
+use super::route::{LeftRoute, MessageRoute};
 use super::words::{Kind, Language, MiniProgramState, OnUnknown, Priority, Status};
 use crate::errcode::Diagnosis;
 
@@ -114,8 +115,14 @@ pub enum WaitingFor {
     AccountDisabled,
     /// Its account gets no credential from WeChat.
     AccountUnhealthy,
+    /// WeChat refuses what its account sends.
+    AccountBlocked,
     /// Its account's allowance at WeChat is used up.
     AccountParked,
+    /// Its account disturbs nobody at this time of the day.
+    QuietHours,
+    /// What is left of the day's allowance is kept for messages of high priority.
+    ReservedForHigh,
 }
 
 /// Why an open message is not being sent now.
@@ -131,6 +138,10 @@ pub struct Waiting {
     pub errcode: Option<i64>,
     /// What the code means.
     pub diagnosis: Option<Diagnosis>,
+    /// The address WeChat saw and refuses (40164): the one to enter in the account's
+    /// IP allow-list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ip: Option<String>,
 }
 
 /// A message with all that happened to it.
@@ -215,4 +226,16 @@ pub struct Message {
     pub diagnosis: Option<Diagnosis>,
     /// WeChat's later word.
     pub receipt: Option<Receipt>,
+    /// The way it is on, or ended on; left out where it was given only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<MessageRoute>,
+    /// The ways that did not lead to the person, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes_left: Vec<LeftRoute>,
+    /// The ways still open, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<MessageRoute>,
+    /// The account's quiet hours moved its first send to this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred_until: Option<Timestamp>,
 }

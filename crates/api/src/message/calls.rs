@@ -47,6 +47,20 @@ pub struct PreviewLine {
     pub value: String,
 }
 
+/// What a tap on a card opens: a web page, or a mini program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewTarget {
+    /// The web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The mini program; left out where it is the one that sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appid: Option<String>,
+    /// The mini program's page; left out = its first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+}
+
 /// What a check of a message found. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Validation {
@@ -54,8 +68,15 @@ pub struct Validation {
     pub valid: bool,
     /// Every rule it breaks.
     pub violations: Vec<Violation>,
-    /// The card as the phone would show it; empty when the template is not known.
+    /// The card's heading, of the kinds that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The card's lines as the phone would show them; empty when the template is not
+    /// known.
     pub preview: Vec<PreviewLine>,
+    /// What a tap opens; left out = nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<PreviewTarget>,
 }
 
 /// What to search for among the messages. Everything left out fits all.

@@ -193,10 +193,82 @@ pub struct NewMessage {
         example = json!({"msgtype": "text", "text": {"content": "On its way"}})
     )]
     pub content: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Known, and refused in this version.
+    /// Further ways to the person, at most 5, tried in order: the next one only when
+    /// WeChat says, or what is known of them says, that they cannot be reached by the
+    /// one before; never after a send whose outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(ignore)]
-    pub fallback: Option<serde_json::Value>,
+    #[schema(example = json!([{"account": "demo-oa", "kind": "template", "template_id": "…",
+        "data": {"thing1": "Parcel", "time2": "2026-11-20 10:00"}}]))]
+    pub fallback: Option<Vec<Fallback>>,
+}
+
+/// A further way to the person of a message: the fields that a message of its kind
+/// has. Everything else (priority, times, `overflow` …) is the message's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// The account that would send it, by its name.
+    #[schema(example = "demo-oa")]
+    pub account: String,
+    /// The kind of message.
+    pub kind: Kind,
+    /// The person at that account. Left out: the message's own person, found there by
+    /// their unionid or user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Recipient>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<String>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::HashMap<String, SlotValue>>)]
+    pub data: Option<Data>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniprogram: Option<MiniProgramLink>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miniprogram_state: Option<MiniProgramState>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<Language>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<u32>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// See the message's field of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub content: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl From<NewMessage> for Fallback {
+    /// The way that a message of its own would go.
+    fn from(message: NewMessage) -> Self {
+        Self {
+            account: message.account,
+            kind: message.kind,
+            to: Some(message.to),
+            template_id: message.template_id,
+            data: message.data,
+            url: message.url,
+            miniprogram: message.miniprogram,
+            page: message.page,
+            miniprogram_state: message.miniprogram_state,
+            lang: message.lang,
+            scene: message.scene,
+            title: message.title,
+            content: message.content,
+        }
+    }
 }
 
 impl NewMessage {

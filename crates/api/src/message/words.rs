@@ -41,7 +41,9 @@ pub enum Overflow {
     /// Say so.
     #[default]
     Reject,
-    /// Cut it and end it with `…` (`thing` and `short_thing` only).
+    /// Cut it and end it with `…` where the rest still says the truth: slots of the types
+    /// `thing` and `short_thing`, title and text of `one_time`, the text of
+    /// `customer_service`. Never ids, numbers, names, links.
     Truncate,
 }
 

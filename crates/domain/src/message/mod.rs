@@ -1,9 +1,12 @@
 //! A message: one request to tell one recipient one thing.
 
+mod card;
+pub mod check;
 mod content;
 mod handling;
 mod state;
 
+pub use card::{Card, Opens, card};
 pub use content::{
     Content, CustomerServiceContent, Data, Language, MiniProgramLink, MiniProgramState,
     NotificationContent, OneTimeContent, SubscribeContent, TemplateContent, Value,

@@ -58,7 +58,9 @@ pub use web::{EarlierLogin, TicketHolder, Walk, WebStore};
 pub trait Store:
     AccountStore
     + BroadcastStore
+    + ConsoleStore
     + CredentialStore
+    + HistoryStore
     + InboxStore
     + KeyStore
     + LedgerStore

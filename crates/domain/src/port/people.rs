@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Page, StoreError};
 use crate::broadcast::RecipientId;
-use crate::contact::{Contact, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
+use crate::contact::{Contact, Described, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
 use crate::ids::AccountId;
 
 /// What to search contacts for. Empty = everybody at the account.
@@ -101,9 +101,10 @@ pub trait PeopleStore: Send + Sync {
     /// Removes a user's bindings. `Missing`.
     async fn remove_user(&self, id: &UserId) -> Result<(), StoreError>;
 
-    /// The accounts at which this openid is known. An openid belongs to one account
+    /// The accounts at which each of these openids is known, in the order asked for and
+    /// each by account; empty where none knows it. An openid belongs to one account
     /// only, so another than the expected one tells of a mistake.
-    async fn accounts_of(&self, openid: &OpenId) -> Result<Vec<AccountId>, StoreError>;
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError>;
 
     /// The openids of users and unionids at one account, in the order asked for; for a
     /// user by the openid bound there, or by the unionid bound.
@@ -118,7 +119,9 @@ pub trait PeopleStore: Send + Sync {
 
     /// Takes one step of a follower sync: what it brought and how far it then is, in
     /// one step, if it still was at `from` (`None` = there was none, or an older run that
-    /// is over). Whether it was; otherwise nothing is done. `Missing`.
+    /// is over). Whether it was; otherwise nothing is done. At
+    /// [`SyncStep::ListEnded`] the store puts the number of those it found gone into
+    /// what it keeps, whatever `to.gone` says. `Missing`.
     async fn step_follower_sync(
         &self,
         account: AccountId,
@@ -126,6 +129,11 @@ pub trait PeopleStore: Send + Sync {
         step: &SyncStep,
         to: &FollowerSync,
     ) -> Result<bool, StoreError>;
+
+    /// Takes in what WeChat tells of people outside of a sync, as
+    /// [`SyncStep::Described`] does in one. Those never heard of are left out.
+    /// `Missing`.
+    async fn describe(&self, account: AccountId, people: &[Described]) -> Result<(), StoreError>;
 
     /// Followers of an account without details, by openid: at most `limit` after
     /// `after`.

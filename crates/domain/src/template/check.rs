@@ -1,181 +1,247 @@
 //! The check of a message's data against its template: every violation at
 //! once, each with its place, its rule and a sentence in both languages.
 
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Field, FieldKind, Rule, Template};
+use super::violation::cut;
+use super::{Field, FieldKind, Overflow, Rule, Template, Violation};
 use crate::message::{Data, Kind};
+use crate::pointer::child;
 use crate::spelling::nearest;
 
-/// What to do with a value that is too long.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overflow {
-    /// Say so.
-    #[default]
-    Reject,
-    /// Cut it and end it with `…`, where a cut text still says the truth
-    /// (`thing` and `short_thing`).
-    Truncate,
+/// The caller's own names for the keys of a template: own name to WeChat's key.
+pub type FieldNames = BTreeMap<String, String>;
+
+/// A template with the names its fields have for those who fill it.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<'a> {
+    /// The template.
+    pub template: &'a Template,
+    /// Own names; `None` where there are none.
+    pub names: Option<&'a FieldNames>,
 }
 
-/// A rule that a message breaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Where: a JSON pointer (RFC 6901) into the request.
-    pub pointer: String,
-    /// Which rule: a stable word.
-    pub rule: &'static str,
-    /// What is wrong and what to do, in English.
-    pub message: String,
-    /// The same in Chinese.
-    pub message_zh: String,
-}
-
-/// Checks `data` against `template`, cutting long values first where `overflow`
-/// says so. Pointers begin with `/data`.
-#[must_use]
-pub fn check(template: &Template, data: &mut Data, overflow: Overflow) -> Vec<Violation> {
-    if overflow == Overflow::Truncate {
-        cut(data);
+impl<'a> From<&'a Template> for Form<'a> {
+    fn from(template: &'a Template) -> Self {
+        Self {
+            template,
+            names: None,
+        }
     }
+}
+
+/// What the caller calls each of WeChat's keys.
+struct Shown<'a> {
+    form: Form<'a>,
+    given: HashMap<String, String>,
+}
+
+impl Shown<'_> {
+    /// The name under which the caller gave the key, or would give it.
+    fn name<'b>(&'b self, key: &'b str) -> &'b str {
+        let own = || {
+            let mut names = self.form.names?.iter();
+            names.find_map(|(own, known)| (known == key).then_some(own))
+        };
+        self.given.get(key).or_else(own).map_or(key, String::as_str)
+    }
+
+    /// The field in a sentence: the caller's name, its label and WeChat's key where
+    /// that is another.
+    fn titles(&self, field: &Field) -> (String, String) {
+        let (key, label, name) = (&field.key, &field.label, self.name(&field.key));
+        if name == key {
+            (format!("{key} ({label})"), format!("{key}（{label}）"))
+        } else {
+            (
+                format!("{name} ({label}; {key} at WeChat)"),
+                format!("{name}（{label}，微信字段 {key}）"),
+            )
+        }
+    }
+}
+
+/// Checks `data` against a template: puts WeChat's keys in the place of the caller's
+/// own names, cuts long values where `overflow` says so, and says all that is wrong.
+/// Pointers begin with `/data` and name what the caller wrote.
+#[must_use]
+pub fn check(form: Form<'_>, data: &mut Data, overflow: Overflow) -> Vec<Violation> {
+    let template = form.template;
     let mut violations = Vec::new();
+    let shown = Shown {
+        given: rename(form.names, data, &mut violations),
+        form,
+    };
+    if overflow == Overflow::Truncate {
+        cut_all(data);
+    }
     for field in &template.fields {
         match data.get(&field.key) {
-            Some(value) => violations.extend(check_value(field, &value.value, template.kind)),
-            None => violations.push(missing(field, template, data)),
+            Some(value) => {
+                violations.extend(check_value(field, &value.value, template.kind, &shown));
+            }
+            None => violations.push(missing(field, data, &shown)),
         }
     }
     for key in data.keys().filter(|key| template.field(key).is_none()) {
-        violations.push(unknown(key, template, data));
+        violations.push(unknown(key, data, &shown));
     }
     violations
 }
 
-fn cut(data: &mut Data) {
-    for (key, value) in data.iter_mut() {
-        let Some(most) = FieldKind::of_key(key).cut_to() else {
+/// Puts WeChat's keys in the place of own names; under which name each was given.
+fn rename(
+    names: Option<&FieldNames>,
+    data: &mut Data,
+    wrong: &mut Vec<Violation>,
+) -> HashMap<String, String> {
+    let Some(names) = names else {
+        return HashMap::new();
+    };
+    let mut given: HashMap<String, String> = HashMap::new();
+    for (name, value) in std::mem::take(data) {
+        let key = names.get(&name).unwrap_or(&name);
+        if let Some(former) = given.get(key) {
+            wrong.push(Violation::new(
+                child("/data", &name),
+                "duplicate",
+                format!("{name:?} and {former:?} are the same field, {key}; leave one out"),
+                format!("“{name}”与“{former}”是同一个字段 {key}，请去掉一个"),
+            ));
             continue;
-        };
-        if value.value.chars().count() > most {
-            let mut short: String = value.value.chars().take(most - 1).collect();
-            short.push('…');
-            value.value = short;
+        }
+        data.insert(key.clone(), value);
+        given.insert(key.clone(), name);
+    }
+    given
+}
+
+fn cut_all(data: &mut Data) {
+    for (key, value) in data.iter_mut() {
+        if let Some(most) = FieldKind::of_key(key).cut_to()
+            && value.value.chars().count() > most
+        {
+            value.value = cut(&value.value, most);
         }
     }
 }
 
-fn check_value(field: &Field, value: &str, kind: Kind) -> Option<Violation> {
+fn check_value(field: &Field, value: &str, kind: Kind, shown: &Shown<'_>) -> Option<Violation> {
     let type_of = FieldKind::of_key(&field.key);
     let rule = type_of.check(value, kind, &field.allowed).err()?;
     let (sentence, sentence_zh) = type_of.sentence(kind);
-    let (key, label) = (&field.key, &field.label);
+    let (title, title_zh) = shown.titles(field);
     let length = value.chars().count();
-    let (rule, message, message_zh) = match rule {
-        Rule::Required => (
+    let pointer = format!("{}/value", child("/data", shown.name(&field.key)));
+    Some(match rule {
+        Rule::Required => Violation::new(
+            pointer,
             "required",
-            format!("{key} ({label}) must not be empty"),
-            format!("{key}（{label}）不能为空"),
+            format!("{title} must not be empty"),
+            format!("{title_zh}不能为空"),
         ),
-        Rule::TooLong { most } => (
-            "too_long",
-            format!("{key} ({label}) has {length} characters, allowed are {most}: {sentence}"),
-            format!("{key}（{label}）有 {length} 个字符，最多 {most} 个：{sentence_zh}"),
-        ),
-        Rule::ControlCharacter => (
+        Rule::TooLong { most } => {
+            let (hint, hint_zh) = if type_of.cut_to().is_some() {
+                (
+                    "; shorten it, or send overflow: truncate",
+                    "；请缩短，或使用 overflow: truncate",
+                )
+            } else {
+                ("", "")
+            };
+            Violation::new(
+                pointer,
+                "too_long",
+                format!("{title} has {length} characters, allowed are {most}: {sentence}{hint}"),
+                format!("{title_zh}有 {length} 个字符，最多 {most} 个：{sentence_zh}{hint_zh}"),
+            )
+        }
+        Rule::ControlCharacter => Violation::new(
+            pointer,
             "control_character",
-            format!(
-                "{key} ({label}) contains a line break or another control character: {sentence}"
-            ),
-            format!("{key}（{label}）含有换行或其他控制字符：{sentence_zh}"),
+            format!("{title} contains a line break or another control character: {sentence}"),
+            format!("{title_zh}含有换行或其他控制字符：{sentence_zh}"),
         ),
-        Rule::Form => (
+        Rule::Form => Violation::new(
+            pointer,
             "form",
-            format!("{key} ({label}) is not of the form WeChat asks for: {sentence}"),
-            format!("{key}（{label}）不符合微信的格式要求：{sentence_zh}"),
+            format!("{title} is not of the form WeChat asks for: {sentence}"),
+            format!("{title_zh}不符合微信的格式要求：{sentence_zh}"),
         ),
-        Rule::NotListed => (
+        Rule::NotListed => Violation::new(
+            pointer,
             "not_listed",
-            format!(
-                "{key} ({label}) must be one of {}",
-                field.allowed.join(", ")
-            ),
-            format!("{key}（{label}）只能是 {} 之一", field.allowed.join("、")),
+            format!("{title} must be one of {}", field.allowed.join(", ")),
+            format!("{title_zh}只能是 {} 之一", field.allowed.join("、")),
         ),
-    };
-    Some(Violation {
-        pointer: format!("{}/value", pointer(key)),
-        rule,
-        message,
-        message_zh,
     })
 }
 
-fn missing(field: &Field, template: &Template, data: &Data) -> Violation {
-    let (key, label) = (&field.key, &field.label);
+fn missing(field: &Field, data: &Data, shown: &Shown<'_>) -> Violation {
+    let template = shown.form.template;
+    let name = shown.name(&field.key);
     let strangers = data
         .keys()
-        .filter(|k| template.field(k).is_none())
-        .map(String::as_str);
-    let meant = nearest(key, strangers);
-    let (hint, hint_zh) = match meant {
+        .filter(|key| template.field(key).is_none())
+        .map(|key| shown.name(key));
+    let (hint, hint_zh) = match nearest(name, strangers) {
         Some(other) => (
             format!("; did you mean it by {other:?}?"),
             format!("；“{other}”是不是它？"),
         ),
         None => (String::new(), String::new()),
     };
-    Violation {
-        pointer: pointer(key),
-        rule: "missing",
-        message: format!(
-            "{key} ({label}) is missing: the template {:?} needs it{hint}",
-            template.title
-        ),
-        message_zh: format!(
-            "缺少 {key}（{label}）：模板“{}”需要它{hint_zh}",
-            template.title
-        ),
-    }
+    let ((field_shown, field_shown_zh), title) = (shown.titles(field), &template.title);
+    Violation::new(
+        child("/data", name),
+        "missing",
+        format!("{field_shown} is missing: the template {title:?} needs it{hint}"),
+        format!("缺少 {field_shown_zh}：模板“{title}”需要它{hint_zh}"),
+    )
 }
 
-fn unknown(key: &str, template: &Template, data: &Data) -> Violation {
+fn unknown(key: &str, data: &Data, shown: &Shown<'_>) -> Violation {
+    let template = shown.form.template;
+    let name = shown.name(key);
+    let names = || template.fields.iter().map(|f| shown.name(&f.key));
     // A key that is not filled yet is the likelier one to have been meant.
     let open = template
         .fields
         .iter()
-        .filter(|f| !data.contains_key(&f.key));
-    let meant = nearest(key, open.map(|f| f.key.as_str()))
-        .or_else(|| nearest(key, template.fields.iter().map(|f| f.key.as_str())));
-    let all = template
-        .fields
-        .iter()
-        .map(|f| f.key.as_str())
-        .collect::<Vec<_>>();
-    let (hint, hint_zh) = match meant {
+        .filter(|f| !data.contains_key(&f.key))
+        .map(|f| shown.name(&f.key));
+    let (hint, hint_zh) = match nearest(name, open).or_else(|| nearest(name, names())) {
         Some(other) => (
             format!("did you mean {other:?}?"),
             format!("是不是“{other}”？"),
         ),
-        None => (
-            format!("it has {}", all.join(", ")),
-            format!("它的字段是 {}", all.join("、")),
-        ),
+        None => {
+            let all: Vec<_> = names().collect();
+            (
+                format!("it has {}", all.join(", ")),
+                format!("它的字段是 {}", all.join("、")),
+            )
+        }
     };
-    Violation {
-        pointer: pointer(key),
-        rule: "unknown_key",
-        message: format!(
-            "{key:?} is not a key of the template {:?}; {hint}",
-            template.title
-        ),
-        message_zh: format!("模板“{}”没有字段“{key}”；{hint_zh}", template.title),
+    let title = &template.title;
+    if name != key {
+        return Violation::new(
+            child("/data", name),
+            "unknown_key",
+            format!(
+                "{name:?} stands for WeChat's key {key:?}, which the template {title:?} has not (any more); change the account's field names; {hint}"
+            ),
+            format!(
+                "“{name}”对应的微信字段“{key}”已不在模板“{title}”中；请修改账号的字段映射；{hint_zh}"
+            ),
+        );
     }
-}
-
-/// `/data/<key>` with the key escaped (RFC 6901, section 3).
-fn pointer(key: &str) -> String {
-    format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
+    Violation::new(
+        child("/data", name),
+        "unknown_key",
+        format!("{name:?} is not a key of the template {title:?}; {hint}"),
+        format!("模板“{title}”没有字段“{name}”；{hint_zh}"),
+    )
 }
 
 #[cfg(test)]
@@ -219,7 +285,7 @@ mod tests {
             ("thnig2", "x"),
             ("extra", "y"),
         ]);
-        let found = check(&shipped(), &mut data, Overflow::Reject);
+        let found = check((&shipped()).into(), &mut data, Overflow::Reject);
         let seen: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), v.rule)).collect();
         assert_eq!(
             seen,
@@ -256,7 +322,7 @@ mod tests {
         let template = template("{{thing1.DATA}}{{character_string2.DATA}}");
         let long = "一二三四五六七八九十一二三四五六七八九十一二三四五";
         let mut data = data(&[("thing1", long), ("character_string2", &"9".repeat(40))]);
-        let found = check(&template, &mut data, Overflow::Truncate);
+        let found = check((&template).into(), &mut data, Overflow::Truncate);
         assert_eq!(data["thing1"].value.chars().count(), 20);
         assert!(data["thing1"].value.ends_with('…'));
         assert_eq!(found.len(), 1);
@@ -282,8 +348,65 @@ mod tests {
     }
 
     #[test]
-    fn pointers_are_escaped() {
-        assert_eq!(pointer("a/b~c"), "/data/a~1b~0c");
+    fn own_names_stand_for_wechat_s_keys() {
+        let names: FieldNames = [
+            ("order_no", "character_string1"),
+            ("goods", "thing2"),
+            ("when", "time3"),
+        ]
+        .map(|(own, key)| (own.to_owned(), key.to_owned()))
+        .into();
+        let template = shipped();
+        let form = Form {
+            template: &template,
+            names: Some(&names),
+        };
+        let mut good = data(&[("order_no", "SO-1"), ("thing2", "耳机"), ("when", "15:01")]);
+        assert_eq!(check(form, &mut good, Overflow::Reject), []);
+        let keys: Vec<_> = good.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["character_string1", "thing2", "time3"]);
+
+        let mut bad = data(&[
+            ("order_no", "订单"),
+            ("gods", "x"),
+            ("when", "15:01"),
+            ("time3", "15:02"),
+        ]);
+        let found = check(form, &mut bad, Overflow::Reject);
+        let seen: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), v.rule)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("/data/time3", "duplicate"),
+                ("/data/order_no/value", "form"),
+                ("/data/goods", "missing"),
+                ("/data/gods", "unknown_key"),
+            ]
+        );
+        assert!(
+            found[1].message.contains("character_string1"),
+            "{}",
+            found[1].message
+        );
+        assert!(
+            found[3].message.contains("did you mean \"goods\""),
+            "{}",
+            found[3].message
+        );
+    }
+
+    #[test]
+    fn a_name_whose_keyword_is_gone_says_so() {
+        let names: FieldNames = [("when".to_owned(), "time9".to_owned())].into();
+        let template = template("{{time3.DATA}}");
+        let form = Form {
+            template: &template,
+            names: Some(&names),
+        };
+        let found = check(form, &mut data(&[("when", "15:01")]), Overflow::Reject);
+        let gone = found.iter().find(|v| v.rule == "unknown_key").unwrap();
+        assert_eq!(gone.pointer, "/data/when");
+        assert!(gone.message.contains("field names"), "{}", gone.message);
     }
 
     proptest! {
@@ -297,8 +420,8 @@ mod tests {
                 .collect();
             let content: String = data.keys().map(|key| format!("x：{{{{{key}.DATA}}}}\n")).collect();
             let template = template(&content);
-            let found = check(&template, &mut data, Overflow::Truncate);
-            let again = check(&template, &mut data, Overflow::Reject);
+            let found = check((&template).into(), &mut data, Overflow::Truncate);
+            let again = check((&template).into(), &mut data, Overflow::Reject);
             prop_assert_eq!(&found, &again);
             for violation in &found {
                 prop_assert!(violation.pointer.starts_with("/data/"));

@@ -2,12 +2,17 @@
 //! data against them.
 
 mod check;
+mod lint;
 mod preview;
 mod rules;
+mod violation;
 
-pub use check::{Overflow, Violation, check};
+pub use check::{FieldNames, Form, check};
+pub use lint::{Warning, lint};
 pub use preview::{Line, preview};
 pub use rules::{FieldKind, Rule};
+pub(crate) use violation::without_joiner;
+pub use violation::{Overflow, Violation, cut};
 
 use hongyan_wechat::TemplateId;
 use jiff::Timestamp;

@@ -68,10 +68,14 @@ pub enum Rule {
 
 impl FieldKind {
     /// The type of a key: its letters before the number, such as `thing` of
-    /// `thing12`.
+    /// `thing12`. A key without a number has none.
     #[must_use]
     pub fn of_key(key: &str) -> Self {
-        match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        let prefix = key.trim_end_matches(|c: char| c.is_ascii_digit());
+        if prefix.len() == key.len() {
+            return Self::Free;
+        }
+        match prefix {
             "thing" => Self::Thing,
             "short_thing" => Self::ShortThing,
             "number" => Self::Number,
@@ -188,7 +192,21 @@ impl FieldKind {
         }
     }
 
-    /// Checks a value; `allowed` are an enum's values as far as known.
+    /// How many characters a value may have; `None` where the type says nothing of
+    /// them as a whole (times, amounts, listed values, slots without a type).
+    #[must_use]
+    pub fn longest(self) -> Option<usize> {
+        match self {
+            Self::Thing | Self::Const | Self::Name => Some(20),
+            Self::ShortThing | Self::Symbol | Self::Phrase => Some(5),
+            Self::Number | Self::Letter | Self::CharacterString => Some(32),
+            Self::PhoneNumber => Some(17),
+            Self::CarNumber => Some(8),
+            Self::Time | Self::Date | Self::Amount | Self::Enum | Self::Free => None,
+        }
+    }
+
+    /// Checks a value; `allowed` are the values of an enum or constant as far as known.
     ///
     /// # Errors
     /// The first rule the value breaks.
@@ -203,11 +221,15 @@ impl FieldKind {
         if self == Self::Free {
             return Ok(());
         }
-        if value.chars().any(char::is_control) {
+        if value.chars().any(|c| c.is_ascii_control()) {
             return Err(Rule::ControlCharacter);
         }
         match self {
-            Self::Thing | Self::Const => at_most(value, 20),
+            Self::Thing => at_most(value, 20),
+            Self::Const => {
+                at_most(value, 20)?;
+                listed(value, allowed)
+            }
             Self::ShortThing => at_most(value, 5),
             Self::Number => {
                 form(is_decimal(value.strip_prefix('-').unwrap_or(value)))?;
@@ -252,13 +274,7 @@ impl FieldKind {
                 form(value.chars().all(is_han))?;
                 at_most(value, 5)
             }
-            Self::Enum => {
-                if allowed.is_empty() || allowed.iter().any(|v| v == value) {
-                    Ok(())
-                } else {
-                    Err(Rule::NotListed)
-                }
-            }
+            Self::Enum => listed(value, allowed),
             Self::Free => Ok(()),
         }
     }
@@ -281,6 +297,14 @@ fn at_most(value: &str, most: usize) -> Result<(), Rule> {
         Err(Rule::TooLong { most })
     } else {
         Ok(())
+    }
+}
+
+fn listed(value: &str, allowed: &[String]) -> Result<(), Rule> {
+    if allowed.is_empty() || allowed.iter().any(|one| one == value) {
+        Ok(())
+    } else {
+        Err(Rule::NotListed)
     }
 }
 
@@ -347,7 +371,7 @@ fn name(value: &str) -> Result<(), Rule> {
 
 fn is_range_of(value: &str, is_one: fn(&str) -> bool) -> bool {
     match value.split_once('~') {
-        Some((from, to)) => is_one(from.trim()) && is_one(to.trim()),
+        Some((from, to)) => is_one(from.trim_end()) && is_one(to.trim_start()),
         None => is_one(value),
     }
 }
@@ -408,7 +432,7 @@ fn is_time(text: &str) -> bool {
     is_clock(text)
         || text
             .rsplit_once(' ')
-            .is_some_and(|(day, clock)| is_day(day.trim_end()) && is_clock(clock))
+            .is_some_and(|(day, clock)| is_day(day.trim_end_matches(' ')) && is_clock(clock))
 }
 
 fn is_date(text: &str) -> bool {
@@ -527,5 +551,6 @@ mod tests {
         assert_eq!(FieldKind::of_key("enum_string2"), FieldKind::Enum);
         assert_eq!(FieldKind::of_key("keyword1"), FieldKind::Free);
         assert_eq!(FieldKind::of_key("things1"), FieldKind::Free);
+        assert_eq!(FieldKind::of_key("thing"), FieldKind::Free);
     }
 }

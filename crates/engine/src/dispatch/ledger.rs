@@ -2,10 +2,11 @@
 
 use hongyan_domain::account::{Account, AccountKind};
 use hongyan_domain::delivery::{Claimed, Decision, Outcome};
-use hongyan_domain::grant::{GrantKey, Hold, Use, WindowUse};
-use hongyan_domain::message::{Kind, Message, State};
+use hongyan_domain::grant::{GrantKey, Hold, Use, WindowUse, Withheld};
+use hongyan_domain::message::{Kind, Message, Priority, State};
 use hongyan_domain::port::{Ask, LedgerEntry, Need, StoreError};
 
+use super::{gate, tallies};
 use crate::Engine;
 
 /// No consent, or the consents are used up (发送订阅消息, 43101).
@@ -111,15 +112,22 @@ impl Engine {
         account: &Account,
         claimed: &[Claimed],
     ) -> Result<Vec<Hold>, StoreError> {
+        let drops = gate::drops(account, self.clock.now());
         let mut holds = vec![Hold::Free; claimed.len()];
         let (mut asks, mut places) = (Vec::new(), Vec::new());
         for (place, item) in claimed.iter().enumerate() {
-            if let Some(need) = need(account, &item.message) {
+            if drops && item.message.priority != Priority::High {
+                holds[place] = Hold::Withheld(Withheld::QuietHours);
+                continue;
+            }
+            let need = need(account, &item.message);
+            let tallies = tallies::of(account, &item.message);
+            if need.is_some() || !tallies.is_empty() {
                 asks.push(Ask {
                     message: item.message.id,
                     openid: item.message.to.clone(),
-                    need: Some(need),
-                    tallies: Vec::new(),
+                    need,
+                    tallies,
                 });
                 places.push(place);
             }

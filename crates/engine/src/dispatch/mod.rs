@@ -5,11 +5,14 @@
 //! once, well inside its lease. HTTP and storage overlap: while some messages
 //! are with WeChat, others are claimed and yet others settled in batches.
 
+pub(crate) mod gate;
 mod hands;
 mod lane;
 mod ledger;
+mod pace;
 mod sender;
 mod settler;
+mod tallies;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +23,14 @@ use hongyan_domain::account::Account;
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Claimed, Settlement};
 use hongyan_domain::grant::Hold;
-use hongyan_domain::message::Priority;
 use hongyan_domain::retry::RetryPolicy;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use crate::Engine;
+use gate::Admission;
 use hands::Hands;
-use lane::Lane;
+use lane::{Lane, Permits};
 
 /// How sending works.
 #[derive(Debug, Clone)]
@@ -130,6 +133,18 @@ impl Dispatcher {
         }
     }
 
+    /// Something urgent of this account is due: it does not wait until others have
+    /// gone.
+    pub(crate) fn wake_urgent(&self, id: AccountId) {
+        self.lane(id).look_for_urgent();
+        self.wake.notify_one();
+    }
+
+    /// The part of its speed an account's lane goes at here, from 1/64 to 1.
+    pub(crate) fn pace(&self, id: AccountId, now: Timestamp) -> f64 {
+        self.lane(id).pace(now)
+    }
+
     /// Something of this account may be due.
     pub(crate) fn wake_account(&self, id: AccountId) {
         self.lane(id).look_at_once();
@@ -178,24 +193,25 @@ impl Engine {
                 self.credentials.need();
                 continue;
             }
-            let permits = lane
-                .permits(&account.settings, now)
-                .min(settings.claim_batch);
-            if permits == 0 {
-                // A finished send wakes us; a rate lets go by itself.
-                look_again_at = look_again_at.min(lane.next_permit_at(&account.settings, now));
-                continue;
+            let (Permits { count, least }, crowded) = match self.admit(&account, &lane, now) {
+                Admission::Open { permits, crowded } => (permits, crowded),
+                Admission::Closed(until) => {
+                    look_again_at = look_again_at.min(until);
+                    continue;
+                }
+            };
+            if !crowded {
+                lane.looked();
             }
-            lane.looked();
             round.looked = true;
             self.store.sending(account.id, lane.in_flight());
             match self
                 .store
-                .claim(account.id, permits, settings.lease, Priority::Low)
+                .claim(account.id, count, settings.lease, least)
                 .await
             {
                 Ok(batch) => {
-                    let more = batch.claimed.len() == permits;
+                    let more = batch.claimed.len() == count;
                     round.more |= more;
                     if !more
                         && batch
@@ -211,7 +227,9 @@ impl Engine {
                         Some(at) => at,
                         None => after(now, settings.poll_interval),
                     };
-                    lane.look_again_at(next.min(after(now, settings.poll_interval)));
+                    if !crowded {
+                        lane.look_again_at(next.min(after(now, settings.poll_interval)));
+                    }
                     look_again_at = look_again_at.min(next);
                     if !batch.claimed.is_empty() {
                         match self.clear(&account, &batch.claimed).await {

@@ -6,13 +6,16 @@ use hongyan_domain::account::{Account, Parked};
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Attempt, Claimed, Decision, Outcome, Settlement};
 use hongyan_domain::grant::Hold;
+use hongyan_domain::message::Content;
 use hongyan_domain::retry::{RATE_LIMIT_REST, before_sending, decide};
 use hongyan_wechat::ErrClass;
 
 use crate::Engine;
 use crate::calls;
 use crate::credentials::CredentialError;
-use crate::dispatch::ledger;
+use crate::dispatch::pace::Signal;
+use crate::dispatch::{ledger, tallies};
+use crate::media::NO_SUCH_MEDIA;
 
 /// How long a message rests whose account has no token at the moment.
 const REST: Duration = Duration::from_secs(1);
@@ -27,7 +30,7 @@ impl Engine {
         hold: Hold,
     ) -> Option<Settlement> {
         let Claimed {
-            message,
+            mut message,
             lease,
             history,
             interrupted_at,
@@ -42,6 +45,9 @@ impl Engine {
         if interrupted_at.is_some() {
             metrics.note_interruption();
         }
+        if let Some(handling) = &mut message.handling {
+            self.keep_open_ways(&mut handling.fallback).await;
+        }
         let (decision, history) = before_sending(&message, history, interrupted_at, now);
         let awaits_receipt = message.kind().has_receipt() && account.settings.callback.is_some();
         let settlement = |attempts, outcome: Option<&Outcome>, decision, history, at| Settlement {
@@ -53,7 +59,7 @@ impl Engine {
             history,
             at,
             awaits_receipt,
-            tallied: false,
+            tallied: tallies::is_counted(account, &message),
         };
         if let Some(decision) = decision {
             return Some(settlement(attempts, None, decision, history, now));
@@ -69,6 +75,10 @@ impl Engine {
             let policy = &settings.retry;
             let (decision, history) = decide(&message, history, &outcome, now, now, policy, 0.0);
             return Some(settlement(attempts, Some(&outcome), decision, history, now));
+        }
+        if let Some(at) = self.held_until(account, &message, now) {
+            let decision = Decision::RetryAt { at };
+            return Some(settlement(attempts, None, decision, history, now));
         }
         // Nearly always at hand. What is rare lies in boxes: the future of a send
         // is moved about, and thousands of them exist at a time.
@@ -90,6 +100,12 @@ impl Engine {
             }
         };
         let mut renewed = false;
+        // Before the lease is looked at: handing files over takes time too.
+        let mut showing = match message.content {
+            Content::CustomerService(_) => Box::pin(self.show_files(account, &message)).await,
+            _ => Ok(None),
+        };
+        let mut shown_anew = false;
         loop {
             let began = self.clock.now();
             // Whoever claims after us must not overlap with our call.
@@ -99,9 +115,23 @@ impl Engine {
             }
             let mut span = self.send_span(message.trace_context.as_ref(), account, &message);
             let stopwatch = Instant::now();
-            let outcome = calls::send(&self.wechat, &credential.token, &message).await;
+            let outcome = match &showing {
+                Ok(shown) => {
+                    let message = shown.as_deref().unwrap_or(&message);
+                    calls::send(&self.wechat, &credential.token, message).await
+                }
+                Err(outcome) => outcome.clone(),
+            };
             let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());
             metrics.note_call(&outcome, elapsed);
+            self.quotas
+                .note(account.id, calls::path(message.kind()), now);
+            let lane = self.dispatcher.lane(account.id);
+            if lane.note(Signal::from(&outcome), now) {
+                tracing::warn!(account = %account.name(), pace = lane.pace(now), "WeChat is in trouble or finds the account too fast: it slows down");
+            }
+            self.note_answer(account, message.kind(), &outcome, began)
+                .await;
             if let Some(span) = &mut span {
                 span.note_outcome(&outcome);
             }
@@ -137,6 +167,15 @@ impl Engine {
                     continue;
                 }
             }
+            if matches!(&outcome, Outcome::Refused(refusal) if refusal.errcode == NO_SUCH_MEDIA)
+                && matches!(&showing, Ok(Some(_)))
+                && !shown_anew
+            {
+                shown_anew = true;
+                Box::pin(self.forget_handed_over(account, &message)).await;
+                showing = Box::pin(self.show_files(account, &message)).await;
+                continue;
+            }
             let chance = self.chance.unit();
             let (decision, history) = decide(
                 &message,
@@ -155,10 +194,11 @@ impl Engine {
                     errcode: refusal.errcode.0,
                     errmsg: refusal.errmsg.clone(),
                 };
+                self.quotas
+                    .ask_again(account.id, calls::path(message.kind()));
                 Box::pin(self.park(account.id, parked)).await;
             }
             if class == Some(ErrClass::RateLimited) {
-                let lane = self.dispatcher.lane(account.id);
                 lane.rest_until(after(now, RATE_LIMIT_REST), now);
             }
             return Some(settlement(attempts, Some(&outcome), decision, history, now));

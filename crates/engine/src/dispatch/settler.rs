@@ -82,6 +82,11 @@ impl Engine {
                 }
             }
         }
+        for settlement in settlements.iter() {
+            if let Decision::Reroute(next) = &settlement.decision {
+                self.dispatcher.wake_account(next.account);
+            }
+        }
         self.waiters.wake(
             settlements
                 .iter()

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use hongyan_domain::account::{Account, AccountKind};
-use hongyan_domain::contact::Sighting;
 use hongyan_wechat::OpenId;
-use hongyan_wechat::api::user::Info;
 use jiff::Timestamp;
 
 use crate::Engine;
-use crate::templates::WechatFailure;
 
 /// Questions under way at once. Further ones wait their turn.
 pub(crate) const AT_ONCE: usize = 8;
@@ -19,8 +16,8 @@ pub(crate) const AT_ONCE: usize = 8;
 const WAITING: usize = 10_000;
 
 impl Engine {
-    /// Asks WeChat in the background who a new follower is over linked accounts
-    /// (获取用户基本信息, `user/info`), so that they can be reached by unionid.
+    /// Asks WeChat in the background who a new follower is (获取用户基本信息,
+    /// `user/info`), so that they can be reached by unionid and their tags are known.
     pub(super) fn acquaint(&self, account: &Arc<Account>, openid: &OpenId, at: Timestamp) {
         if account.settings.kind != AccountKind::OfficialAccount {
             return;
@@ -32,32 +29,11 @@ impl Engine {
         let (engine, account, openid) = (self.clone(), Arc::clone(account), openid.clone());
         tokio::spawn(async move {
             let turn = engine.questions.acquire().await;
-            if let Err(error) = engine.look_up(&account, &openid, at).await {
+            if let Err(error) = engine.learn_about(&account, &openid, at).await {
                 tracing::debug!(account = %account.name(), %error, "WeChat did not tell who a follower is");
             }
             drop((turn, place));
         });
-    }
-
-    async fn look_up(
-        &self,
-        account: &Account,
-        openid: &OpenId,
-        at: Timestamp,
-    ) -> Result<(), WechatFailure> {
-        let credential = self.credential(account).await?;
-        let call = Info { openid, lang: None };
-        let known = self.wechat.call(Some(&credential.token), &call).await?;
-        if known.unionid.is_some() {
-            // Whether they still follow is told by events: by now this answer may be
-            // old.
-            let sighting = Sighting {
-                unionid: known.unionid,
-                ..Sighting::of(openid.clone(), at)
-            };
-            self.store.saw(account.id, &sighting, None).await?;
-        }
-        Ok(())
     }
 }
 

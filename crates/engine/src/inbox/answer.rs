@@ -279,6 +279,7 @@ impl Engine {
             account: account.name().to_string(),
             to: To::OpenId(person.clone()),
             content: Content::CustomerService(CustomerServiceContent { body }),
+            fallback: Vec::new(),
             overflow: Overflow::Reject,
             priority: Priority::High,
             on_unknown: OnUnknown::Keep,

@@ -80,14 +80,20 @@ pub(super) fn effects(
         InboundBody::Event(event) => event,
     };
     match event {
-        InboundEvent::Subscribe { scene, .. } => vec![
-            seen(Some(Follow::Following), scene.as_deref()),
-            opened(WindowCause::Follow),
-        ],
+        InboundEvent::Subscribe { scene, .. } => {
+            let scanned = scene.as_deref().map(|scene| scanned(scene, true));
+            let mut effects = vec![
+                seen(Some(Follow::Following), scene.as_deref()),
+                opened(WindowCause::Follow),
+            ];
+            effects.extend(scanned);
+            effects
+        }
         InboundEvent::Unsubscribe => vec![seen(Some(Follow::Unfollowed), None)],
         InboundEvent::Scan { scene, .. } => vec![
             seen(Some(Follow::Following), Some(scene)),
             opened(WindowCause::Scan),
+            scanned(scene, false),
         ],
         InboundEvent::Click { .. }
         | InboundEvent::ScanCodePush(_)
@@ -162,6 +168,13 @@ pub(super) fn effects(
 fn forgotten(openid: &OpenId) -> Effect {
     Effect::Forgotten {
         openid: openid.clone(),
+    }
+}
+
+fn scanned(scene: &str, followed: bool) -> Effect {
+    Effect::Scanned {
+        scene: scene.to_owned(),
+        followed,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hongyan_domain::AccountId;
 use hongyan_domain::callback::Forwarded;
 use hongyan_domain::delivery::{Decision, Outcome, OutcomeKind, Settlement};
+use hongyan_domain::history::Happening;
 use hongyan_domain::message::{Kind, Message, Priority, State};
 use hongyan_wechat::ErrCode;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::Metrics;
+use crate::history::Totals;
 
 /// From five milliseconds, which is a sandbox beside us, to an hour, which is an
 /// account that was parked.
@@ -57,6 +59,8 @@ pub(crate) struct AccountMetrics {
     /// Refusals by code; `None` = a code that is not in the catalogue.
     refusals: RwLock<BTreeMap<Option<ErrCode>, Counter>>,
     settled: [Counter; State::ALL.len()],
+    /// Messages that went on by another way than this account's.
+    pub(super) rerouted: Counter,
     pub(super) delivery: Histogram,
     pub(super) call: Histogram,
     renewals: [Counter; Renewal::ALL.len()],
@@ -77,6 +81,7 @@ impl Default for AccountMetrics {
             attempts: Default::default(),
             refusals: RwLock::default(),
             settled: Default::default(),
+            rerouted: Counter::default(),
             delivery: Histogram::new(LATENCIES),
             call: Histogram::new(CALLS),
             renewals: Default::default(),
@@ -117,6 +122,31 @@ impl AccountMetrics {
     /// The calls for a token that ended so.
     pub(crate) fn renewals(&self, renewal: Renewal) -> &Counter {
         &self.renewals[renewal as usize]
+    }
+
+    /// Everything counted so far that people look at as curves.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        let taken_in = self.accepted.iter().flatten().map(Counter::get).sum();
+        totals.add(Happening::TakenIn, taken_in);
+        totals.add(Happening::Accepted, self.settled(State::Accepted).get());
+        totals.add(Happening::Failed, self.settled(State::Failed).get());
+        for state in [State::Unknown, State::Expired, State::Canceled] {
+            totals.add(Happening::Dropped, self.settled(state).get());
+        }
+        let [(_, undelivered), (_, delivered)] = self.receipts();
+        totals.add(Happening::Undelivered, undelivered.get());
+        totals.add(Happening::Delivered, delivered.get());
+        for (code, times) in self.refusals() {
+            totals.add_refused(code.map_or(0, |code| code.0), times.get());
+        }
+        for (_, callbacks) in self.callbacks() {
+            totals.add(Happening::CalledBack, callbacks.get());
+        }
+        let obtained = self.renewals(Renewal::Obtained).get();
+        totals.add(Happening::TokenRenewed, obtained);
+        totals.add(Happening::TokenDisturbed, self.foreign_refreshes.get());
+        totals
     }
 
     /// Counts a call to WeChat.
@@ -207,8 +237,13 @@ impl AccountMetrics {
 
     /// Counts what was decided about a message that was first due at `due_at`.
     pub(crate) fn note_settlement(&self, due_at: Timestamp, settlement: &Settlement) {
-        let Decision::Settle { state, .. } = settlement.decision else {
-            return;
+        let state = match settlement.decision {
+            Decision::Settle { state, .. } => state,
+            Decision::Reroute(_) => {
+                self.rerouted.inc();
+                return;
+            }
+            Decision::RetryAt { .. } | Decision::Park { .. } => return,
         };
         self.settled(state).inc();
         if state == State::Accepted {

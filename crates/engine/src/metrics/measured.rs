@@ -12,20 +12,22 @@ use hongyan_domain::broadcast::{
 use hongyan_domain::callback::{
     Callback, CallbackFilter, Effect, Forward, ForwardState, Forwarded, Received,
 };
-use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::console::{Operator, Session};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::delivery::{Delivery, Settlement};
 use hongyan_domain::grant::{Consent, Grant, GrantKey, Hold, Window};
+use hongyan_domain::history::Count;
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::media::Media;
 use hongyan_domain::menu::MenuVersion;
 use hongyan_domain::message::Priority;
 use hongyan_domain::port::{
-    Accepted, AccountStore, Ask, Batch, Binding, BroadcastStore, Cancellation, ContactFilter,
-    CredentialLease, CredentialStore, EarlierLogin, Expanded, Expansion, Hint, Idempotency,
-    InboxStore, Intake, KeyStore, LedgerStore, MediaStore, MenuStore, MessageFilter, MessageStore,
-    NewBatch, Page, PeopleStore, QueueDepth, QueueStore, QuotaStore, RefreshCount, Requeue,
-    Revision, RuleStore, Settled, Store, StoreError, StoredCredential, StoredResponse,
-    TemplateStore, TicketHolder, Usage, Walk, WebStore,
+    Accepted, AccountStore, Ask, Batch, Binding, BroadcastStore, Cancellation, ConsoleStore,
+    ContactFilter, CredentialLease, CredentialStore, EarlierLogin, Expanded, Expansion, Hint,
+    HistoryStore, Idempotency, InboxStore, Intake, KeyStore, LedgerStore, MediaStore, MenuStore,
+    MessageFilter, MessageStore, NewBatch, Page, PeopleStore, QueueDepth, QueueStore, QuotaStore,
+    RefreshCount, Requeue, Revision, RuleStore, Settled, Store, StoreError, StoredCredential,
+    StoredResponse, TemplateStore, TicketHolder, Usage, Walk, WebStore,
 };
 use hongyan_domain::qrcode::QrCode;
 use hongyan_domain::quota::{CallsMade, Quota, ReportedQuota};
@@ -186,6 +188,27 @@ measured! {
         fn qrcodes(account: AccountId, page: &Page<String>) -> Vec<QrCode>;
         fn forget_qrcode(account: AccountId, scene: &str) -> bool;
     }
+    ConsoleStore {
+        fn add_operator(operator: &Operator, only_as_first: bool) -> ();
+        fn operators() -> Vec<Operator>;
+        fn change_operator(operator: &Operator, ends_sessions: bool) -> ();
+        fn remove_operator(id: KeyId) -> ();
+        fn begin_session(session: &Session) -> ();
+        fn session(digest: &[u8; 32]) -> Option<(Session, Operator)>;
+        fn prolong_session(digest: &[u8; 32], ends_at: Timestamp) -> ();
+        fn end_session(digest: &[u8; 32]) -> ();
+        fn forget_sessions(before: Timestamp, limit: usize) -> usize;
+    }
+    HistoryStore {
+        fn note_history(counts: &[Count]) -> ();
+        fn history(
+            accounts: Option<&[AccountId]>,
+            from: Timestamp,
+            to: Timestamp,
+            step: Duration
+        ) -> Vec<Count>;
+        fn forget_history(before: Timestamp, limit: usize) -> usize;
+    }
     QuotaStore {
         fn note_calls(calls: &[CallsMade]) -> ();
         fn note_quota(account: AccountId, path: &str, day: i64, reported: &ReportedQuota) -> ();
@@ -258,7 +281,7 @@ measured! {
         fn users(page: &Page<UserId>) -> Vec<User>;
         fn user_of(account: AccountId, openid: &OpenId) -> Option<UserId>;
         fn remove_user(id: &UserId) -> ();
-        fn accounts_of(openid: &OpenId) -> Vec<AccountId>;
+        fn accounts_of(openids: &[OpenId]) -> Vec<Vec<AccountId>>;
         fn openids_of(account: AccountId, who: &[RecipientId]) -> Vec<Option<OpenId>>;
         fn follower_sync(account: AccountId) -> Option<FollowerSync>;
         fn step_follower_sync(
@@ -267,6 +290,7 @@ measured! {
             step: &SyncStep,
             to: &FollowerSync
         ) -> bool;
+        fn describe(account: AccountId, people: &[Described]) -> ();
         fn undescribed(account: AccountId, after: Option<&OpenId>, limit: usize) -> Vec<OpenId>;
         fn count_contacts(account: AccountId) -> (u64, u64);
     }

@@ -20,12 +20,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hongyan_domain::AccountId;
+use hongyan_domain::port::QueueDepth;
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::Engine;
+use crate::history::Totals;
 use measured::StoreMetrics;
 use queue::Sample;
 
@@ -67,8 +70,23 @@ impl Metrics {
             .retain(|id, _| present.contains(id));
     }
 
+    /// What was counted of each account so far.
+    pub(crate) fn totals(&self) -> HashMap<AccountId, Totals> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(account, counted)| (*account, counted.totals()))
+            .collect()
+    }
+
     fn note_queue(&self, sample: Sample) {
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(sample);
+    }
+
+    /// How full the queue was when it was last looked at, and when.
+    pub(crate) fn depths(&self) -> Option<(Timestamp, Vec<QueueDepth>)> {
+        self.queue().map(|sample| (sample.at, sample.depths))
     }
 
     fn queue(&self) -> Option<Sample> {

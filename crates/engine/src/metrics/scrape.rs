@@ -105,6 +105,15 @@ fn messages(encoder: &mut DescriptorEncoder<'_>, counted: &[Counted]) -> fmt::Re
             settled.metric(&labels, metrics.settled(state))?;
         }
     }
+    let mut rerouted = Family::begin(
+        encoder,
+        "hongyan_messages_rerouted",
+        "Messages that went on by their next way (fallback) because this account could not reach the person.",
+        MetricType::Counter,
+    )?;
+    for (account, metrics) in counted {
+        rerouted.metric(&[("account", name(account))], &metrics.rerouted)?;
+    }
     Ok(())
 }
 
@@ -340,6 +349,11 @@ impl EngineCollector {
             "hongyan_account_parked",
             "1 while the account waits because its allowance at WeChat is used up.",
             &|account| account.parked_until(now).is_some(),
+        )?;
+        flag(
+            "hongyan_account_blocked",
+            "1 while WeChat refuses what the account sends (48001, 50002, 40164 and kin), of one kind at least.",
+            &|account| account.state.breaker.is_some(),
         )?;
         flag(
             "hongyan_account_disabled",

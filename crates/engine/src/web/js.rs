@@ -189,14 +189,14 @@ impl Engine {
             .credential(account)
             .await
             .map_err(WechatFailure::from)?;
-        let mut asked = self.wechat.call(Some(&credential.token), &call).await;
+        let mut asked = self.call(account.id, &credential.token, &call).await;
         let stale = asked.as_ref().is_err_and(|error| {
             error
                 .refusal()
                 .is_some_and(|refusal| refusal.errcode.class() == ErrClass::StaleCredential)
         });
         if stale && let Ok(fresh) = self.fresh_credential(account, &credential).await {
-            asked = self.wechat.call(Some(&fresh.token), &call).await;
+            asked = self.call(account.id, &fresh.token, &call).await;
         }
         let issued = asked.map_err(WechatFailure::from)?;
         let ends_at = after(

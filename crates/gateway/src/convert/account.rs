@@ -12,7 +12,7 @@ use hongyan_wechat::{AppSecret, IdError};
 use jiff::Timestamp;
 
 use super::limits::bad_id;
-use super::{diagnosis, options};
+use super::{diagnosis, message, options, timing};
 use crate::extract::invalid;
 
 /// Longest AppSecret, in bytes; WeChat's have 32.
@@ -38,7 +38,7 @@ pub(crate) fn settings(request: &api::NewAccount) -> Result<AccountSettings, Vec
         .and_then(|set| callback(set, &mut wrong));
     let rate_per_second = rate(request.rate_per_second, &mut wrong);
     let max_in_flight = in_flight(request.max_in_flight, &mut wrong);
-    let options = options::read(request);
+    let options = options::read(request, &mut wrong);
     options::check(&options, &mut wrong);
     match (name, appid) {
         (Ok(name), Some(appid)) if wrong.is_empty() => Ok(AccountSettings {
@@ -94,7 +94,7 @@ pub(crate) fn changed(
     if let Some(disabled) = request.disabled {
         settings.disabled = disabled;
     }
-    options::change(&mut settings.options, request);
+    options::change(&mut settings.options, request, &mut wrong);
     options::check(&settings.options, &mut wrong);
     if wrong.is_empty() {
         Ok(settings)
@@ -270,6 +270,14 @@ fn shown(
         js_origins: settings.options.js_origins.clone(),
         redirects: settings.options.redirects.clone(),
         send_to_unfollowed: settings.options.send_to_unfollowed,
+        quiet_hours: settings
+            .options
+            .quiet_hours
+            .as_ref()
+            .map(timing::shown_quiet_hours),
+        frequency_caps: timing::shown_frequency_caps(&settings.options.frequency_caps),
+        deduplicate_seconds: settings.options.deduplicate_seconds,
+        reserve_for_high_percent: settings.options.reserve_for_high_percent,
         health,
         token_refreshes: None,
         created_at,
@@ -287,11 +295,12 @@ fn plain_health(status: api::HealthStatus) -> api::Health {
         diagnosis: None,
         seen_ip: None,
         next_try_at: None,
+        kinds: Vec::new(),
     }
 }
 
 /// The gravest first: what is switched off needs no cure.
-fn health(account: &Account, illness: Option<Illness>, now: Timestamp) -> api::Health {
+pub(crate) fn health(account: &Account, illness: Option<Illness>, now: Timestamp) -> api::Health {
     if account.settings.disabled {
         return plain_health(api::HealthStatus::Disabled);
     }
@@ -304,6 +313,22 @@ fn health(account: &Account, illness: Option<Illness>, now: Timestamp) -> api::H
             seen_ip: illness.seen_ip,
             next_try_at: illness.next_try_at,
             ..plain_health(api::HealthStatus::Unhealthy)
+        };
+    }
+    if let Some(breaker) = &account.state.breaker {
+        return api::Health {
+            since: Some(breaker.since),
+            reason: Some(breaker.errmsg.clone()),
+            errcode: Some(breaker.errcode),
+            diagnosis: diagnosis(breaker.errcode),
+            seen_ip: breaker.seen_ip.clone(),
+            next_try_at: Some(breaker.next_try_at),
+            kinds: breaker
+                .kinds
+                .iter()
+                .map(|held| message::kind(*held))
+                .collect(),
+            ..plain_health(api::HealthStatus::Blocked)
         };
     }
     match account

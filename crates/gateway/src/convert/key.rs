@@ -17,20 +17,24 @@ pub(crate) fn key(key: &ApiKey) -> api::Key {
     api::Key {
         id: key.id.to_string(),
         name: key.name.clone(),
-        scopes: key
-            .scopes
-            .iter()
-            .map(|scope| match scope {
-                Scope::Admin => api::Scope::Admin,
-                Scope::Send => api::Scope::Send,
-                Scope::Read => api::Scope::Read,
-                Scope::Token => api::Scope::Token,
-            })
-            .collect(),
+        scopes: scopes_of(&key.scopes),
         accounts: key.accounts.clone(),
         created_at: key.created_at,
         expires_at: key.expires_at,
     }
+}
+
+/// Scopes as the API shows them.
+pub(crate) fn scopes_of(scopes: &[Scope]) -> Vec<api::Scope> {
+    scopes
+        .iter()
+        .map(|scope| match scope {
+            Scope::Admin => api::Scope::Admin,
+            Scope::Send => api::Scope::Send,
+            Scope::Read => api::Scope::Read,
+            Scope::Token => api::Scope::Token,
+        })
+        .collect()
 }
 
 /// The scopes of a request, each once.

@@ -1,18 +1,20 @@
 //! Messages as the API shows them.
 
 use hongyan_api as api;
+use hongyan_domain::AccountId;
 use hongyan_domain::delivery::{Attempt, Delivery, OutcomeKind};
 use hongyan_domain::grant::Withheld;
 use hongyan_domain::message::{
-    Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown, Priority,
-    Status, Value,
+    Card, Content, Data, Kind, Language, Message, MiniProgramLink, MiniProgramState, OnUnknown,
+    Opens, Priority, Status, Value,
 };
-use hongyan_domain::template::Line;
+use hongyan_domain::template::Violation;
 use hongyan_engine::WaitingReason;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::diagnosis;
+use super::route::Ways;
+use super::{diagnosis, violation};
 
 /// A message just taken in.
 pub(crate) fn accepted(message: &Message) -> api::Accepted {
@@ -46,13 +48,15 @@ pub(crate) enum Detail {
     Listed,
 }
 
-/// A message with what happened to it.
+/// A message with what happened to it. `name_of` names the accounts the caller may
+/// see.
 pub(crate) fn message(
     delivery: Delivery,
     account: &str,
     waiting: Option<WaitingReason>,
     now: Timestamp,
     detail: Detail,
+    name_of: &dyn Fn(AccountId) -> Option<String>,
 ) -> api::Message {
     let status = status(delivery.status(now));
     let Delivery {
@@ -62,6 +66,11 @@ pub(crate) fn message(
         Detail::Whole => Some(attempts.into_iter().map(attempt).collect()),
         Detail::Listed => None,
     };
+    let ways = message
+        .handling
+        .as_ref()
+        .map(|handling| Ways::of(handling, account, message.kind(), name_of))
+        .unwrap_or_default();
     let kind = kind(message.kind());
     let said = Said::of(message.content);
     api::Message {
@@ -116,6 +125,12 @@ pub(crate) fn message(
             status: receipt.status,
             at: receipt.at,
         }),
+        route: ways.on,
+        routes_left: ways.left,
+        fallback: ways.open,
+        deferred_until: message
+            .handling
+            .and_then(|handling| handling.deferred_until),
     }
 }
 
@@ -242,50 +257,103 @@ fn attempt(attempt: Attempt) -> api::Attempt {
 }
 
 fn waiting_for(reason: WaitingReason) -> api::Waiting {
+    let waiting = |reason, detail: &str, until| api::Waiting {
+        reason,
+        detail: detail.to_owned(),
+        until,
+        errcode: None,
+        diagnosis: None,
+        seen_ip: None,
+    };
     match reason {
-        WaitingReason::Disabled => api::Waiting {
-            reason: api::WaitingFor::AccountDisabled,
-            detail: "the account is switched off; it is sent once the account is enabled"
-                .to_owned(),
-            until: None,
-            errcode: None,
-            diagnosis: None,
-        },
+        WaitingReason::Disabled => waiting(
+            api::WaitingFor::AccountDisabled,
+            "the account is switched off; it is sent once the account is enabled",
+            None,
+        ),
         WaitingReason::Unhealthy(illness) => api::Waiting {
-            reason: api::WaitingFor::AccountUnhealthy,
-            detail: match &illness.seen_ip {
-                Some(ip) => format!(
-                    "WeChat gives the account no access token: {}; it saw the address {ip}",
-                    illness.reason
-                ),
-                None => format!(
-                    "WeChat gives the account no access token: {}",
-                    illness.reason
-                ),
-            },
-            until: illness.next_try_at,
             errcode: illness.errcode,
             diagnosis: illness.errcode.and_then(diagnosis),
+            seen_ip: illness.seen_ip.clone(),
+            ..waiting(
+                api::WaitingFor::AccountUnhealthy,
+                &with_address(
+                    format!(
+                        "WeChat gives the account no access token: {}",
+                        illness.reason
+                    ),
+                    illness.seen_ip.as_deref(),
+                ),
+                illness.next_try_at,
+            )
         },
-        WaitingReason::Parked { until } => api::Waiting {
-            reason: api::WaitingFor::AccountParked,
-            detail: "the account's allowance at WeChat is used up".to_owned(),
-            until: Some(until),
-            errcode: None,
-            diagnosis: None,
+        WaitingReason::Parked { until } => waiting(
+            api::WaitingFor::AccountParked,
+            "the account's allowance at WeChat is used up",
+            Some(until),
+        ),
+        WaitingReason::Blocked(breaker) => api::Waiting {
+            errcode: Some(breaker.errcode),
+            diagnosis: diagnosis(breaker.errcode),
+            seen_ip: breaker.seen_ip.clone(),
+            ..waiting(
+                api::WaitingFor::AccountBlocked,
+                &with_address(
+                    format!(
+                        "WeChat refuses what the account sends: errcode {} {}; one message is tried at the time in until",
+                        breaker.errcode, breaker.errmsg
+                    ),
+                    breaker.seen_ip.as_deref(),
+                ),
+                Some(breaker.next_try_at),
+            )
         },
+        WaitingReason::QuietHours { until } => waiting(
+            api::WaitingFor::QuietHours,
+            "the account disturbs nobody at this time of the day",
+            Some(until),
+        ),
+        WaitingReason::Reserved { until } => waiting(
+            api::WaitingFor::ReservedForHigh,
+            "what is left of the day's allowance is kept for messages of high priority",
+            Some(until),
+        ),
     }
 }
 
-/// The lines of a card.
-pub(crate) fn preview(lines: Vec<Line>) -> Vec<api::PreviewLine> {
-    lines
-        .into_iter()
-        .map(|line| api::PreviewLine {
-            label: line.label,
-            value: line.value,
-        })
-        .collect()
+fn with_address(sentence: String, seen_ip: Option<&str>) -> String {
+    match seen_ip {
+        Some(ip) => format!("{sentence}; it saw the address {ip}"),
+        None => sentence,
+    }
+}
+
+/// What a check found, with the card.
+pub(crate) fn validation(violations: Vec<Violation>, card: Card) -> api::Validation {
+    api::Validation {
+        valid: violations.is_empty(),
+        violations: violations.into_iter().map(violation).collect(),
+        title: card.title,
+        preview: card
+            .lines
+            .into_iter()
+            .map(|line| api::PreviewLine {
+                label: line.label,
+                value: line.value,
+            })
+            .collect(),
+        opens: card.opens.map(|opens| match opens {
+            Opens::Web(url) => api::PreviewTarget {
+                url: Some(url),
+                ..api::PreviewTarget::default()
+            },
+            Opens::MiniProgram { appid, page } => api::PreviewTarget {
+                url: None,
+                appid: appid.map(|appid| appid.to_string()),
+                page,
+            },
+        }),
+    }
 }
 
 /// A kind as the API names it.

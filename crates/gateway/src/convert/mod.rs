@@ -4,15 +4,20 @@
 pub(crate) mod account;
 pub(crate) mod callback;
 mod content;
-mod customer_service;
 pub(crate) mod draft;
+pub(crate) mod fallback;
 pub(crate) mod key;
 pub(crate) mod limits;
+pub(crate) mod manage;
+pub(crate) mod menu;
 pub(crate) mod message;
 mod options;
 pub(crate) mod person;
+mod route;
 pub(crate) mod shape;
+pub(crate) mod stats;
 pub(crate) mod template;
+mod timing;
 
 use hongyan_api as api;
 use hongyan_domain::template as domain;

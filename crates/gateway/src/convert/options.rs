@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use hongyan_api as api;
-use hongyan_domain::account::{AccountOptions, Backend};
+use hongyan_domain::account::{AccountOptions, Backend, DEFAULT_RESERVE_FOR_HIGH_PERCENT};
 use hongyan_domain::template::Violation;
 
-use super::limits;
 use super::shape::child;
+use super::{limits, timing};
 use crate::extract::invalid;
 
 /// Backends of one account at most: each callback is sent to all of them.
@@ -17,19 +17,32 @@ const BACKENDS_AT_MOST: usize = 20;
 const PLACES_AT_MOST: usize = 50;
 
 /// What a request for a new account says about them.
-pub(super) fn read(request: &api::NewAccount) -> AccountOptions {
+pub(super) fn read(request: &api::NewAccount, wrong: &mut Vec<Violation>) -> AccountOptions {
     AccountOptions {
         backends: request.backends.iter().map(backend).collect(),
         reply_url: request.reply_url.clone(),
         js_origins: request.js_origins.clone(),
         redirects: request.redirects.clone(),
         send_to_unfollowed: request.send_to_unfollowed.unwrap_or(false),
+        quiet_hours: request
+            .quiet_hours
+            .as_ref()
+            .and_then(|given| timing::quiet_hours(given, wrong)),
+        frequency_caps: timing::frequency_caps(&request.frequency_caps, wrong),
+        deduplicate_seconds: request.deduplicate_seconds,
+        reserve_for_high_percent: request
+            .reserve_for_high_percent
+            .unwrap_or(DEFAULT_RESERVE_FOR_HIGH_PERCENT),
         ..AccountOptions::default()
     }
 }
 
 /// What a request changes about them; `null` takes away.
-pub(super) fn change(options: &mut AccountOptions, request: &api::ChangeAccount) {
+pub(super) fn change(
+    options: &mut AccountOptions,
+    request: &api::ChangeAccount,
+    wrong: &mut Vec<Violation>,
+) {
     if let Some(given) = &request.backends {
         options.backends = given.iter().flatten().map(backend).collect();
     }
@@ -44,6 +57,21 @@ pub(super) fn change(options: &mut AccountOptions, request: &api::ChangeAccount)
     }
     if let Some(given) = request.send_to_unfollowed {
         options.send_to_unfollowed = given;
+    }
+    if let Some(given) = &request.quiet_hours {
+        options.quiet_hours = given
+            .as_ref()
+            .and_then(|given| timing::quiet_hours(given, wrong));
+    }
+    if let Some(given) = &request.frequency_caps {
+        let caps = given.as_deref().unwrap_or_default();
+        options.frequency_caps = timing::frequency_caps(caps, wrong);
+    }
+    if let Some(given) = request.deduplicate_seconds {
+        options.deduplicate_seconds = given;
+    }
+    if let Some(given) = request.reserve_for_high_percent {
+        options.reserve_for_high_percent = given.unwrap_or(DEFAULT_RESERVE_FOR_HIGH_PERCENT);
     }
 }
 
@@ -136,6 +164,7 @@ pub(super) fn check(options: &AccountOptions, wrong: &mut Vec<Violation>) {
             ));
         }
     }
+    timing::check(options, wrong);
 }
 
 #[cfg(test)]
@@ -166,7 +195,7 @@ mod tests {
             reply_url: Some("https://a.example/reply".to_owned()),
             js_origins: texts(&["https://a.example:8443"]),
             redirects: texts(&["https://a.example", "https://a.example/done/"]),
-            send_to_unfollowed: false,
+            ..AccountOptions::default()
         };
         assert_eq!(rules(&good), []);
         let bad = AccountOptions {
@@ -174,7 +203,7 @@ mod tests {
             reply_url: Some("reply".to_owned()),
             js_origins: texts(&["https://a.example/", "a.example"]),
             redirects: texts(&["https://a.example?x", "javascript:alert(1)"]),
-            send_to_unfollowed: false,
+            ..AccountOptions::default()
         };
         assert_eq!(
             rules(&bad),
@@ -200,7 +229,7 @@ mod tests {
             ..AccountOptions::default()
         };
         let request = serde_json::from_str(r#"{"reply_url":null,"send_to_unfollowed":true}"#);
-        change(&mut options, &request.unwrap());
+        change(&mut options, &request.unwrap(), &mut Vec::new());
         assert_eq!(options.reply_url, None);
         assert_eq!(options.js_origins, ["https://a"]);
         assert!(options.send_to_unfollowed);

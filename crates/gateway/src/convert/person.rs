@@ -2,7 +2,7 @@
 
 use hongyan_api as api;
 use hongyan_domain::AccountId;
-use hongyan_domain::contact::{Contact, Follow, User};
+use hongyan_domain::contact::{Contact, ContactDetails, Follow, User};
 use hongyan_domain::grant::{Grant, GrantKey, Hold, Window, WindowCause};
 use hongyan_engine::{AccountReach, Can, ContactCard, ReachRoute};
 use jiff::Timestamp;
@@ -20,6 +20,17 @@ pub(crate) fn contact(contact: Contact) -> api::Contact {
         scene: contact.scene,
         seen_at: contact.seen_at,
         created_at: contact.created_at,
+        details: contact.details.map(details),
+    }
+}
+
+fn details(details: ContactDetails) -> api::ContactDetails {
+    api::ContactDetails {
+        remark: details.remark,
+        tags: details.tags,
+        subscribe_scene: details.subscribe_scene,
+        qr_scene: details.qr_scene,
+        language: details.language,
     }
 }
 

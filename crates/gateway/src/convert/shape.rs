@@ -2,11 +2,15 @@
 //! languages. serde gives its findings as English text only; what is not
 //! recognised here is passed on as it is.
 
+pub(crate) use hongyan_domain::pointer::child;
 use hongyan_domain::spelling::nearest;
 use hongyan_domain::template::Violation;
 use serde_path_to_error::{Path, Segment};
 
 use crate::extract::invalid;
+
+/// The rule of a kind of message that WeChat has withdrawn.
+pub(crate) const RETIRED: &str = "retired_kind";
 
 /// The body is JSON, but no object.
 pub(crate) fn not_an_object() -> Violation {
@@ -128,13 +132,10 @@ fn unknown_variant(place: String, rest: &str) -> Violation {
     let known: Vec<&str> = names.collect();
     let list = known.join(", ");
     let shown: String = name.chars().take(64).collect();
-    if place == "/kind" && matches!(name, "uniform" | "uniform_message" | "wxopen_template") {
-        return invalid(
-            place,
-            "retired",
-            format!("WeChat has withdrawn {shown:?}; mini programs use \"subscribe\" instead"),
-            format!("微信已下线“{shown}”；小程序请改用“subscribe”"),
-        );
+    if (place == "/kind" || place.ends_with("/kind"))
+        && let Some(retired) = hongyan_api::RetiredKind::named(name)
+    {
+        return invalid(place, RETIRED, retired.sentence(), retired.sentence_zh());
     }
     let (hint, hint_zh) = match nearest(name, known.iter().copied()) {
         Some(meant) => (
@@ -220,11 +221,6 @@ fn pointer(path: &Path) -> String {
         };
     }
     pointer
-}
-
-/// `parent` and one more step.
-pub(crate) fn child(parent: &str, name: &str) -> String {
-    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 /// The texts between back-ticks.
@@ -333,8 +329,21 @@ mod tests {
             (violation.pointer.as_str(), violation.rule),
             ("/to", "missing")
         );
-        let violation = found::<NewMessage>(r#"{"account":"a","kind":"uniform","to":{}}"#);
-        assert!(violation.message.contains("subscribe"), "{violation:?}");
+        for retired in [
+            "uniform_message",
+            "uniform_send",
+            "mini_program_template",
+            "wxopen_template",
+        ] {
+            let violation = found::<NewMessage>(&format!(
+                r#"{{"account":"a","kind":"{retired}","to":{{}}}}"#
+            ));
+            assert_eq!(
+                (violation.pointer.as_str(), violation.rule),
+                ("/kind", RETIRED)
+            );
+            assert!(violation.message.contains("subscribe"), "{violation:?}");
+        }
         assert_eq!(found::<NewMessage>("[1]").rule, "type");
     }
 

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Gateway;
 use crate::app::GatewaySettings;
@@ -55,9 +55,46 @@ impl FromRequest<Gateway> for Typed {
     }
 }
 
+impl Typed {
+    /// The body, TOML where its type says so, else JSON.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        match self.media_type.as_str() {
+            "application/toml" | "text/toml" | "text/x-toml" => decode_toml(&self.body),
+            _ => decode(&self.body),
+        }
+    }
+}
+
+/// Decodes TOML; what is wrong has a line.
+fn decode_toml<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let wrong = |detail: String| Problem::new(Code::InvalidToml, detail);
+    let text = std::str::from_utf8(body).map_err(|error| {
+        wrong(format!(
+            "the body is not UTF-8: byte {} begins no character",
+            error.valid_up_to()
+        ))
+    })?;
+    toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        wrong(format!("line {line}: {}", error.message()))
+    })
+}
+
 /// Reads a body, at most so much and so long.
 pub(super) async fn read(request: Request, settings: &GatewaySettings) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(settings.body_time, collect(request, settings.body_limit)).await {
+    read_at_most(request, settings, settings.body_limit).await
+}
+
+/// The same with a limit of its own, in bytes.
+pub(super) async fn read_at_most(
+    request: Request,
+    settings: &GatewaySettings,
+    limit: usize,
+) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(settings.body_time, collect(request, limit)).await {
         Ok(read) => read,
         Err(_) => {
             let seconds = settings.body_time.as_secs();
@@ -171,5 +208,9 @@ fn locate<'de, T: Deserialize<'de>>(text: &'de str, error: &serde_json::Error) -
         Err(found) => shape::violation(found.path(), found.inner()),
         Ok(_) => shape::somewhere(error),
     };
+    if violation.rule == shape::RETIRED {
+        return Problem::new(Code::RetiredKind, violation.message.clone())
+            .with_violations(vec![violation]);
+    }
     Problem::invalid(vec![violation])
 }

@@ -14,6 +14,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::Gateway;
+use super::cookie::{CONSOLE_HEADER, is_ours, session_cookie};
 use crate::app::GatewaySettings;
 use crate::problem::{Code, Problem};
 
@@ -41,7 +42,7 @@ needs! {
     CanToken: Token;
 }
 
-/// A caller whose key is valid and has the scope of `N`. The only way to the
+/// A caller whose key (or whose session in the console) is valid and has the scope of `N`. The only way to the
 /// engine.
 pub(crate) struct Caller<N> {
     gateway: Gateway,
@@ -64,6 +65,16 @@ impl<N: Need> Caller<N> {
     /// The id of the caller's key.
     pub(crate) fn key_id(&self) -> KeyId {
         self.key.id
+    }
+
+    /// What the caller's key is called, or who is signed in.
+    pub(crate) fn name(&self) -> &str {
+        &self.key.name
+    }
+
+    /// What the caller may do.
+    pub(crate) fn scopes(&self) -> &[Scope] {
+        &self.key.scopes
     }
 
     /// The span of the request, where it is recorded.
@@ -136,20 +147,32 @@ impl<N: Need> FromRequestParts<Gateway> for Caller<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        let text = bearer(parts).ok_or_else(|| {
-            Problem::new(
-                Code::MissingKey,
-                "this needs an API key: send the header Authorization: Bearer <API key>",
-            )
-            .challenge("Bearer realm=\"hongyan\"")
-        })?;
-        let key = gateway.0.engine.authenticate(text).await?.ok_or_else(|| {
-            Problem::new(
-                Code::InvalidKey,
-                "the API key is unknown, was removed, or has ended",
-            )
-            .challenge("Bearer realm=\"hongyan\", error=\"invalid_token\"")
-        })?;
+        let engine = &gateway.0.engine;
+        let key = match (bearer(parts), session_cookie(&parts.headers)) {
+            (Some(text), _) => engine.authenticate(text).await?.ok_or_else(|| {
+                Problem::new(
+                    Code::InvalidKey,
+                    "the API key is unknown, was removed, or has ended",
+                )
+                .challenge("Bearer realm=\"hongyan\", error=\"invalid_token\"")
+            })?,
+            (None, Some(_)) if !is_ours(parts) => {
+                return Err(Problem::new(
+                    Code::NotFromConsole,
+                    format!("a request that a cookie proves needs the header {CONSOLE_HEADER}"),
+                ));
+            }
+            (None, Some(cookie)) => engine.session(cookie).await?.ok_or_else(|| {
+                Problem::new(Code::SignedOut, "the session is over; sign in again")
+            })?,
+            (None, None) => {
+                return Err(Problem::new(
+                    Code::MissingKey,
+                    "this needs an API key: send the header Authorization: Bearer <API key>",
+                )
+                .challenge("Bearer realm=\"hongyan\""));
+            }
+        };
         if !key.allows(N::SCOPE) {
             let held: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
             return Err(Problem::new(

@@ -3,19 +3,25 @@
 
 mod body;
 mod caller;
+mod cookie;
 mod creation;
 mod outsider;
 mod page;
+mod peer;
 mod query;
 mod stopping;
+mod upload;
 
 pub(crate) use body::{Json, Typed, decode};
 pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
+pub(crate) use cookie::{session_cookie, set_session_cookie};
 pub(crate) use creation::Creation;
 pub(crate) use outsider::Outsider;
 pub(crate) use page::PageOf;
+pub(crate) use peer::Peer;
 pub(crate) use query::{Query, invalid};
 pub(crate) use stopping::Stopping;
+pub(crate) use upload::Upload;
 
 use std::sync::Arc;
 

@@ -1,14 +1,19 @@
 //! Those who have no key: WeChat, and people's browsers.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Request};
 use bytes::Bytes;
+use hongyan_domain::console::LoginName;
+use hongyan_domain::port::StoreError;
 use hongyan_engine::{
-    CallbackAnswer, CallbackRefusal, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
+    CallbackAnswer, CallbackRefusal, ConsoleRefusal, Leave, SignedIn, SubscribeEnd,
+    SubscribeReturn, TagPage, WebFailure,
 };
 use hongyan_wechat::callback::MAX_BODY;
 use http::request::Parts;
+use secrecy::SecretString;
 
 use super::{Gateway, body};
 use crate::app::GatewaySettings;
@@ -30,6 +35,36 @@ impl Outsider {
     /// How the gateway is set up.
     pub(crate) fn settings(&self) -> &GatewaySettings {
         &self.0.0.settings
+    }
+
+    /// Whether nobody uses the console yet.
+    pub(crate) async fn console_needs_setup(&self) -> Result<bool, StoreError> {
+        self.0.0.engine.needs_setup().await
+    }
+
+    /// The first person of the console.
+    pub(crate) async fn set_up_console(
+        &self,
+        secret: &str,
+        name: LoginName,
+        password: SecretString,
+    ) -> Result<SignedIn, ConsoleRefusal> {
+        self.0.0.engine.set_up(secret, name, password).await
+    }
+
+    /// Somebody who signs in.
+    pub(crate) async fn sign_in(
+        &self,
+        name: &str,
+        password: SecretString,
+        from: Option<IpAddr>,
+    ) -> Result<SignedIn, ConsoleRefusal> {
+        self.0.0.engine.sign_in(name, password, from).await
+    }
+
+    /// Somebody who signs out.
+    pub(crate) async fn sign_out(&self, cookie: &str) -> Result<(), StoreError> {
+        self.0.0.engine.sign_out(cookie).await
     }
 
     /// Reads the body of a callback.

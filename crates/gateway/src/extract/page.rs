@@ -5,6 +5,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hongyan_api::List;
+use hongyan_wechat::OpenId;
 
 use super::Query;
 use crate::problem::Problem;
@@ -55,6 +56,20 @@ impl PageOf {
             .ok()
             .and_then(|text| text.parse().ok());
         key.map(Some).ok_or_else(|| query.refuse("cursor"))
+    }
+
+    /// The page of people that WeChat cut by itself; `more` = it has further ones.
+    pub(crate) fn people(&self, mut openids: Vec<OpenId>, more: bool) -> List<String> {
+        let more = more || openids.len() > self.limit;
+        openids.truncate(self.limit);
+        let next_cursor = openids
+            .last()
+            .filter(|_| more)
+            .map(|last| URL_SAFE_NO_PAD.encode(last.as_str()));
+        List {
+            items: openids.iter().map(ToString::to_string).collect(),
+            next_cursor,
+        }
     }
 
     /// The page of a list of which one item more than `limit` was fetched, if

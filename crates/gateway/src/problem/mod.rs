@@ -10,7 +10,9 @@ pub(crate) use table::Code;
 use axum::response::{IntoResponse, Response};
 use hongyan_domain::port::StoreError;
 use hongyan_domain::template::Violation;
-use hongyan_engine::{CredentialError, JsSignatureFailure, LoginFailure, WechatFailure};
+use hongyan_engine::{
+    CredentialError, JsSignatureFailure, LoginFailure, ManageError, WechatFailure,
+};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
@@ -84,6 +86,13 @@ impl Problem {
 
     pub(crate) fn with_violations(mut self, violations: Vec<Violation>) -> Self {
         self.0.violations = violations;
+        self
+    }
+
+    /// The same of a part of the request at `place`.
+    pub(crate) fn below(mut self, place: &str) -> Self {
+        let violations = std::mem::take(&mut self.0.violations);
+        self.0.violations = convert::fallback::below(place, violations).collect();
         self
     }
 
@@ -221,6 +230,20 @@ impl From<WechatFailure> for Problem {
             }
             WechatFailure::Store(error) => error.into(),
             WechatFailure::Missing => Self::new(Code::UnknownAccount, sentence),
+        }
+    }
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::WrongKind => Self::new(
+                Code::WrongKind,
+                "only official accounts have followers, tags, a blacklist, menus and QR codes",
+            ),
+            ManageError::Invalid(violations) => Self::invalid(violations),
+            ManageError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()),
+            ManageError::Wechat(failure) => (*failure).into(),
         }
     }
 }

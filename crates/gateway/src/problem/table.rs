@@ -46,6 +46,9 @@ problems! {
     InvalidToml: "invalid_toml", 400, "The body is not TOML",
         "The body is not UTF-8, not TOML, or of another shape than wanted. `detail` names the line.",
         "请求体不是 UTF-8、不是 TOML，或结构不符。`detail` 指出行号。";
+    InvalidForm: "invalid_form", 400, "The form cannot be read",
+        "The body is not `multipart/form-data` as its type says, or breaks off. A file can also be the whole body.",
+        "请求体不符合 `multipart/form-data` 格式或不完整。也可以直接以文件内容作为请求体。";
     InvalidQuery: "invalid_query", 400, "A query parameter is wrong",
         "A query parameter is unknown or has an impossible value. `violations` names each one.",
         "查询参数未知或取值不合法。`violations` 逐一列出。";
@@ -58,6 +61,18 @@ problems! {
     InvalidKey: "invalid_key", 401, "The API key is not valid",
         "The key is unknown, was removed, or has ended.",
         "密钥不存在、已删除或已过期。";
+    SignedOut: "signed_out", 401, "The session is over",
+        "The console's session has ended or was ended. Sign in again.",
+        "控制台会话已结束，请重新登录。";
+    WrongPassword: "wrong_password", 401, "Name or password are wrong",
+        "Which of the two is not said. After five failures a name waits a quarter of an hour; an admin of the console can set a new password, and `hongyan operators` on the machine itself too.",
+        "不会说明是哪一项有误。连续五次失败后该登录名需等待一刻钟；控制台管理员可以重设密码，也可以在服务器上使用 `hongyan operators`。";
+    NotFromConsole: "not_from_console", 403, "The request did not come from the console",
+        "Requests that a cookie proves carry the header `X-Hongyan-Console`. Programs use an API key instead.",
+        "以 cookie 证明身份的请求须带 `X-Hongyan-Console` 请求头。程序请使用 API 密钥。";
+    NotTheLink: "not_the_link", 403, "The set-up link is not valid",
+        "The link works until the first person was let in, and only while the gateway that printed it runs. `hongyan operators create` on the machine itself works always.",
+        "设置链接只在首位用户加入之前、且打印它的网关仍在运行时有效。也可以在服务器上使用 `hongyan operators create`。";
     InsufficientScope: "insufficient_scope", 403, "The API key does not allow this",
         "The key lacks the scope that `detail` names. Use another key, or have one made.",
         "密钥缺少 `detail` 所指的权限。请换用或新建密钥。";
@@ -76,6 +91,9 @@ problems! {
     UnknownKey: "unknown_key", 404, "No such API key",
         "No key has this id, or the calling key may not manage it.",
         "没有这个 id 的密钥，或当前密钥无权管理它。";
+    UnknownOperator: "unknown_operator", 404, "Nobody of the console has this id",
+        "`GET /v1/console/operators` lists who may use the console.",
+        "`GET /v1/console/operators` 列出可以使用控制台的人。";
     UnknownContact: "unknown_contact", 404, "No such contact",
         "Nobody with this openid is known at the account.",
         "该账号下没有这个 openid 的用户记录。";
@@ -133,6 +151,12 @@ problems! {
     WrongKind: "wrong_kind", 422, "The account is of the wrong kind for this",
         "Official accounts send `template`, `notification`, `one_time` and `customer_service`, and have web pages. Mini programs send `subscribe` and `customer_service`, and have logins.",
         "公众号发送 `template`、`notification`、`one_time`、`customer_service`，并支持网页；小程序发送 `subscribe`、`customer_service`，并支持登录。";
+    RetiredKind: "retired_kind", 422, "WeChat has withdrawn this kind of message",
+        "Mini-program template messages (since 2020) and uniform service messages (since 2023) are refused by WeChat. `detail` says which kind replaced it: `subscribe` at the mini program, `template` at the official account.",
+        "小程序模板消息（2020 年起）和统一服务消息（2023 年起）已被微信下线。`detail` 说明替代方式：小程序用 `subscribe`，公众号用 `template`。";
+    WrongAccount: "wrong_account", 422, "The openid belongs to another account",
+        "A person has another openid at every account. `detail` names the account this one belongs to: send by that account, or name the person by `to.unionid` or `to.user_id`.",
+        "同一个人在每个账号下的 openid 都不同。`detail` 说明该 openid 所属账号：请用该账号发送，或用 `to.unionid`、`to.user_id` 指定接收人。";
     UnknownPerson: "unknown_person", 422, "Nobody at the account is known by this",
         "The unionid or user id leads to no openid at the sending account. `detail` says what is missing; `GET /v1/reach` shows what is known.",
         "该 unionid 或用户 id 在发送账号下没有对应的 openid。`detail` 说明缺少什么；`GET /v1/reach` 可查看已知情况。";
@@ -145,6 +169,9 @@ problems! {
     IdempotencyKeyReused: "idempotency_key_reused", 422, "The Idempotency-Key belongs to another request",
         "Within 24 hours the same key was used for a request with another path or body. Use a new key for a new request.",
         "24 小时内该键已用于路径或内容不同的请求。新请求请使用新的键。";
+    TooManyFailures: "too_many_failures", 429, "Too many failed attempts",
+        "The name or the address failed too often. Try again after `Retry-After` seconds.",
+        "该登录名或来源地址失败次数过多，请在 `Retry-After` 秒后重试。";
     Internal: "internal", 500, "The gateway failed",
         "A fault of the gateway. Its log says what happened.",
         "网关内部故障，详情见其日志。";

@@ -2,13 +2,22 @@
 //! wanted, what was answered before, do it, say so.
 
 pub(crate) mod accounts;
+pub(crate) mod blacklist;
 pub(crate) mod callbacks;
+pub(crate) mod console;
 pub(crate) mod contacts;
 pub(crate) mod errcodes;
 pub(crate) mod grants;
 pub(crate) mod keys;
+pub(crate) mod live;
+pub(crate) mod media;
+pub(crate) mod menu;
 pub(crate) mod messages;
+pub(crate) mod qrcodes;
+pub(crate) mod quota;
 pub(crate) mod reply_rules;
+pub(crate) mod stats;
+pub(crate) mod tags;
 pub(crate) mod templates;
 pub(crate) mod users;
 pub(crate) mod web;

@@ -248,7 +248,10 @@ async fn seed(store: &SqliteStore) {
         .add_account(&account("demo-mp", MiniProgram, "wx02"), None)
         .await
         .unwrap();
-    store.replace_templates(oa.id, &[template()]).await.unwrap();
+    store
+        .replace_templates(oa.id, &[template()], &[])
+        .await
+        .unwrap();
 }
 
 fn template() -> Template {

@@ -16,7 +16,7 @@ async fn what_is_no_json_is_refused_with_the_reason() {
     let key = app.key(Scope::Send, &[]).await;
     let bearer = format!("Bearer {key}");
     let nested = format!(
-        "{{\"fallback\":{}{}}}",
+        "{{\"content\":{{\"a\":{}{}}}}}",
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
@@ -109,7 +109,7 @@ async fn wrong_fields_are_named_by_their_place() {
             "/to/login_code",
             "wrong_kind",
         ),
-        (json!({"fallback": []}), "/fallback", "not_supported_yet"),
+        (json!({"fallback": [{}]}), "/fallback/0/account", "missing"),
         (json!({"to": "oPerson"}), "/to", "type"),
         (
             json!({"data": {"thing1": 5, "time2": "10:00"}}),

@@ -37,7 +37,10 @@ async fn notice(app: &App) {
         synced_at: app.engine.clock().now(),
     };
     let id = app.engine.account("demo-mp").unwrap().id;
-    app.store.replace_templates(id, &[template]).await.unwrap();
+    app.store
+        .replace_templates(id, &[template], &[])
+        .await
+        .unwrap();
 }
 
 fn openids(list: &Value) -> Vec<&str> {

@@ -9,6 +9,7 @@ use hongyan_api::{
 use super::connection::{Connection, explained};
 use super::output::{self, maybe, time, word};
 use super::send::word as parse_word;
+use super::timing::{Timing, cap_text, quiet_text};
 use crate::failure::Failure;
 
 /// The accounts a gateway sends with.
@@ -87,6 +88,8 @@ struct Options {
     /// Send template messages to people who stopped following, too (true or false)
     #[arg(long, value_name = "BOOL")]
     send_to_unfollowed: Option<bool>,
+    #[command(flatten)]
+    timing: Timing,
 }
 
 impl Options {
@@ -188,8 +191,8 @@ struct Set {
     original_id: Option<String>,
     #[command(flatten)]
     options: Options,
-    /// Take a setting away: callback, backends, reply-url, js-origins or redirects; repeat it for several
-    #[arg(long = "clear", value_name = "SETTING", value_parser = ["callback", "backends", "reply-url", "js-origins", "redirects"])]
+    /// Take a setting away; repeat it for several
+    #[arg(long = "clear", value_name = "SETTING", value_parser = ["callback", "backends", "reply-url", "js-origins", "redirects", "quiet-hours", "frequency-caps", "deduplicate-seconds"])]
     cleared: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -258,6 +261,10 @@ impl Add {
             js_origins: self.options.js_origins,
             redirects: self.options.redirects,
             send_to_unfollowed: self.options.send_to_unfollowed,
+            quiet_hours: self.options.timing.quiet_hours,
+            frequency_caps: self.options.timing.frequency_caps,
+            deduplicate_seconds: self.options.timing.deduplicate_seconds,
+            reserve_for_high_percent: self.options.timing.reserve_for_high,
             ..NewAccount::new(self.name, self.kind, self.appid, secret)
         };
         let account = connection
@@ -282,6 +289,7 @@ impl Set {
             false => Some(Some(given.clone())),
         };
         let backends = self.options.all_backends();
+        let timing = &self.options.timing;
         Ok(ChangeAccount {
             appid: self.appid.clone(),
             secret: secret(self.secret_file.as_deref(), SECRET_VARIABLE)?,
@@ -306,6 +314,20 @@ impl Set {
             js_origins: list("js-origins", &self.options.js_origins),
             redirects: list("redirects", &self.options.redirects),
             send_to_unfollowed: self.options.send_to_unfollowed,
+            quiet_hours: match &timing.quiet_hours {
+                None if is_cleared("quiet-hours") => Some(None),
+                given => given.clone().map(Some),
+            },
+            frequency_caps: match timing.frequency_caps.is_empty() {
+                true if is_cleared("frequency-caps") => Some(None),
+                true => None,
+                false => Some(Some(timing.frequency_caps.clone())),
+            },
+            deduplicate_seconds: match timing.deduplicate_seconds {
+                None if is_cleared("deduplicate-seconds") => Some(None),
+                given => given.map(Some),
+            },
+            reserve_for_high_percent: timing.reserve_for_high.map(Some),
         })
     }
 
@@ -406,6 +428,34 @@ fn show(account: &Account) -> Result<(), Failure> {
         ("redirects", account.redirects.join(" ")),
         ("rate a second", maybe(account.rate_per_second)),
         ("max in flight", account.max_in_flight.to_string()),
+        (
+            "quiet hours",
+            account
+                .quiet_hours
+                .as_ref()
+                .map(quiet_text)
+                .unwrap_or_default(),
+        ),
+        (
+            "frequency caps",
+            account
+                .frequency_caps
+                .iter()
+                .map(cap_text)
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
+        (
+            "same content",
+            account
+                .deduplicate_seconds
+                .map(|seconds| format!("once in {seconds} seconds"))
+                .unwrap_or_default(),
+        ),
+        (
+            "kept for high",
+            format!("{} % of the day", account.reserve_for_high_percent),
+        ),
         ("health", word(&health.status)),
         ("reason", health.reason.clone().unwrap_or_default()),
         ("seen ip", health.seen_ip.clone().unwrap_or_default()),

@@ -1,5 +1,9 @@
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use hongyan_api::{ContactCard, ContactFilter, Follow, PageQuery};
+use hongyan_api::{
+    ChangeContact, ContactCard, ContactFilter, Follow, FollowerSync, PageQuery, SyncPhase,
+};
 
 use super::connection::{Connection, explained};
 use super::grants::grant_rows;
@@ -20,6 +24,10 @@ enum Verb {
     List(List),
     /// One person: follow state, consents, customer-service windows
     Show(One),
+    /// List all followers at WeChat, in the background; goes on where an earlier sync rests
+    Sync(Sync),
+    /// Set the account's own note about a person, at WeChat too
+    Remark(Remark),
     /// Forget a person: contact, session key, consents, windows and bindings
     Forget(Forget),
 }
@@ -58,6 +66,33 @@ struct One {
 }
 
 #[derive(Debug, Args)]
+struct Sync {
+    /// The account's name
+    account: String,
+    /// Only say how far the newest sync has come
+    #[arg(long, conflicts_with = "watch")]
+    status: bool,
+    /// Wait until it is over, and say on the way how far it is
+    #[arg(long)]
+    watch: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Remark {
+    /// The account's name
+    account: String,
+    /// The person's openid
+    #[arg(allow_hyphen_values = true)]
+    openid: String,
+    /// The note, at most 29 bytes; empty = none
+    #[arg(allow_hyphen_values = true)]
+    remark: String,
+}
+
+#[derive(Debug, Args)]
 struct Forget {
     /// The account's name
     account: String,
@@ -81,6 +116,15 @@ impl Contacts {
                     show(&card)
                 }
             }
+            Verb::Sync(sync) => sync.run(&connection).await,
+            Verb::Remark(one) => {
+                let change = ChangeContact { remark: one.remark };
+                let card = connection
+                    .change_contact(&one.account, &one.openid, &change)
+                    .await
+                    .map_err(|error| explained(&error))?;
+                show(&card)
+            }
             Verb::Forget(one) => {
                 connection
                     .forget_contact(&one.account, &one.openid)
@@ -90,6 +134,60 @@ impl Contacts {
             }
         }
     }
+}
+
+/// How often a sync that is watched is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+impl Sync {
+    async fn run(self, connection: &Connection) -> Result<(), Failure> {
+        let mut state = if self.status {
+            connection.contact_sync(&self.account).await
+        } else {
+            connection.sync_contacts(&self.account).await
+        }
+        .map_err(|error| explained(&error))?;
+        let mut said = String::new();
+        while self.watch && state.phase != SyncPhase::Over {
+            let now = progress(&state);
+            if now != said {
+                output::remark(&now);
+                said = now;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            state = connection
+                .contact_sync(&self.account)
+                .await
+                .map_err(|error| explained(&error))?;
+        }
+        if self.json {
+            return output::json(&state);
+        }
+        output::facts(&[
+            ("sync", state.run.to_string()),
+            ("phase", word(&state.phase)),
+            ("listed", format!("{} of {}", state.listed, state.total)),
+            ("gone", state.gone.to_string()),
+            ("detailed", state.detailed.to_string()),
+            ("started", state.started_at.to_string()),
+            ("finished", time(state.finished_at)),
+            ("problem", maybe(state.problem)),
+        ])
+    }
+}
+
+fn progress(state: &FollowerSync) -> String {
+    let FollowerSync {
+        listed,
+        total,
+        detailed,
+        ..
+    } = state;
+    let at = match &state.problem {
+        Some(problem) => problem.clone(),
+        None => word(&state.phase),
+    };
+    format!("{at}: {listed} of {total} listed, details of {detailed}")
 }
 
 impl List {
@@ -130,6 +228,10 @@ impl List {
 
 fn show(card: &ContactCard) -> Result<(), Failure> {
     let contact = &card.contact;
+    let details = contact.details.clone().unwrap_or_default();
+    let (remark, came_by) = (details.remark, maybe(details.subscribe_scene));
+    let tags: Vec<_> = details.tags.iter().map(ToString::to_string).collect();
+    let tags = tags.join(", ");
     output::facts(&[
         ("openid", contact.openid.clone()),
         ("unionid", maybe(contact.unionid.as_deref())),
@@ -138,6 +240,9 @@ fn show(card: &ContactCard) -> Result<(), Failure> {
         ("followed", time(contact.followed_at)),
         ("unfollowed", time(contact.unfollowed_at)),
         ("scene", maybe(contact.scene.as_deref())),
+        ("remark", remark),
+        ("tags", tags),
+        ("came by", came_by),
         ("seen", contact.seen_at.to_string()),
         ("known since", contact.created_at.to_string()),
     ])?;

@@ -159,6 +159,7 @@ fn show(message: &Message) -> Result<(), Failure> {
         ("reference", maybe(message.reference.as_deref())),
         ("created", message.created_at.to_string()),
         ("send at", time(message.send_at)),
+        ("deferred until", time(message.deferred_until)),
         ("expires", time(message.expires_at)),
         ("due", time(message.due_at)),
         ("settled", time(message.settled_at)),
@@ -186,6 +187,7 @@ fn show(message: &Message) -> Result<(), Failure> {
     if let Some(content) = &message.content {
         output::json(content)?;
     }
+    show_routes(message)?;
     let attempts = message.attempts.as_deref().unwrap_or_default();
     if attempts.is_empty() {
         return Ok(());
@@ -215,4 +217,49 @@ fn show(message: &Message) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+/// The ways it was given and what came of each.
+fn show_routes(message: &Message) -> Result<(), Failure> {
+    let Some(on) = &message.route else {
+        return Ok(());
+    };
+    let row = |position: u32, account: &Option<String>, kind: &Kind, what: String| {
+        (
+            position,
+            vec![
+                position.to_string(),
+                maybe(account.as_deref()),
+                word(kind),
+                what,
+            ],
+        )
+    };
+    let mut rows: Vec<_> = message
+        .routes_left
+        .iter()
+        .map(|left| {
+            row(
+                left.position,
+                &left.account,
+                &left.kind,
+                format!("left: {}", left.message),
+            )
+        })
+        .collect();
+    rows.push(row(
+        on.position,
+        &on.account,
+        &on.kind,
+        message.status.to_string(),
+    ));
+    rows.extend(
+        message
+            .fallback
+            .iter()
+            .map(|open| row(open.position, &open.account, &open.kind, "open".to_owned())),
+    );
+    rows.sort_by_key(|(position, _)| *position);
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
+    output::table(&["way", "account", "kind", "what came of it"], rows, "")
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod accounts;
+mod blacklist;
 mod callbacks;
 mod connection;
 mod contacts;
@@ -9,12 +10,20 @@ mod explain;
 mod grants;
 mod keys;
 mod login;
+mod media;
+mod menu;
 mod messages;
 pub(crate) mod output;
+mod people;
+mod qrcodes;
+mod quota;
 mod rules;
 mod send;
 mod serve;
+mod stats;
+mod tags;
 mod templates;
+mod timing;
 mod users;
 
 use std::net::SocketAddr;
@@ -52,10 +61,20 @@ enum Command {
     Messages(messages::Messages),
     /// List, add, change, check and remove accounts
     Accounts(accounts::Accounts),
-    /// List an account's templates, or ask WeChat for them
+    /// List, check, sync, add and remove an account's templates, and name their keys
     Templates(templates::Templates),
-    /// List, show and forget the people an account knows
+    /// List, show, sync, note and forget the people an account knows
     Contacts(contacts::Contacts),
+    /// List, add, rename, remove, give and take tags of followers
+    Tags(tags::Tags),
+    /// List and change whom an account wants to hear nothing from
+    Blacklist(blacklist::Blacklist),
+    /// Show, check, plan, apply and roll back an account's menu
+    Menu(menu::Menu),
+    /// Make, list and forget codes people scan
+    Qrcodes(qrcodes::Qrcodes),
+    /// Upload, list, show and remove files shown in messages
+    Media(media::Media),
     /// Bind your own ids to people
     Users(users::Users),
     /// List and report what people allowed you to send
@@ -68,6 +87,10 @@ enum Command {
     Rules(rules::Rules),
     /// List, show, follow and replay what WeChat told an account
     Callbacks(callbacks::Callbacks),
+    /// Show what an account may still do today, or have WeChat clear it
+    Quota(quota::QuotaCommand),
+    /// Show how the accounts fare: queues, pace, allowances
+    Stats(stats::Stats),
     /// Make, list and remove API keys, on the database itself: no gateway needed
     Keys(keys::Keys),
     /// Say what a WeChat errcode means and what to do about it
@@ -141,12 +164,19 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Accounts(accounts) => talk(|connection| accounts.run(connection)),
         Command::Templates(templates) => talk(|connection| templates.run(connection)),
         Command::Contacts(contacts) => talk(|connection| contacts.run(connection)),
+        Command::Tags(tags) => talk(|connection| tags.run(connection)),
+        Command::Blacklist(blacklist) => talk(|connection| blacklist.run(connection)),
+        Command::Menu(menu) => menu.run(),
+        Command::Qrcodes(qrcodes) => talk(|connection| qrcodes.run(connection)),
+        Command::Media(media) => talk(|connection| media.run(connection)),
         Command::Users(users) => talk(|connection| users.run(connection)),
         Command::Grants(grants) => talk(|connection| grants.run(connection)),
         Command::Reach(reach) => talk(|connection| reach.run(connection)),
         Command::Login(login) => talk(|connection| login.run(connection)),
         Command::Rules(rules) => rules.run(),
         Command::Callbacks(callbacks) => talk(|connection| callbacks.run(connection)),
+        Command::Quota(quota) => talk(|connection| quota.run(connection)),
+        Command::Stats(stats) => talk(|connection| stats.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),
         Command::Explain(explain) => explain.run(),
         Command::Doctor(doctor) => block_on(doctor.run()),

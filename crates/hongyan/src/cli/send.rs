@@ -1,7 +1,8 @@
 use clap::Args;
 use hongyan_api::{
-    Data, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, Priority, Recipient,
-    SendOptions, Sent, SlotValue, Status, StyledValue,
+    Data, Fallback, Kind, Message, MiniProgramLink, NewMessage, OnUnknown, Overflow, PreviewTarget,
+    Priority, Recipient, RetiredKind, SendOptions, Sent, SlotValue, Status, StyledValue,
+    Validation,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ pub(super) struct Send {
     #[arg(long, value_name = "NAME")]
     account: String,
     /// template, subscribe, notification, one_time or customer_service
-    #[arg(long, value_parser = word::<Kind>)]
+    #[arg(long, value_parser = kind)]
     kind: Kind,
     /// The recipient's openid at the account
     #[arg(long, allow_hyphen_values = true, value_name = "OPENID")]
@@ -50,6 +51,9 @@ pub(super) struct Send {
     /// A slot's value; repeat it for every slot. KEY=VALUE, or KEY=VALUE#RRGGBB is not split: use --color
     #[arg(long = "data", value_name = "KEY=VALUE", value_parser = pair)]
     data: Vec<(String, String)>,
+    /// A further way to the person, tried when the one before cannot reach them: JSON such as '{"account": "demo-oa", "kind": "template", "template_id": "…", "data": {…}}'; repeat it for several
+    #[arg(long = "fallback", value_name = "JSON", value_parser = way)]
+    fallback: Vec<Fallback>,
     /// A slot's colour, such as thing1=#173177
     #[arg(long = "color", value_name = "KEY=#RRGGBB", value_parser = pair)]
     colors: Vec<(String, String)>,
@@ -145,10 +149,7 @@ impl Send {
         if self.json {
             output::json(&found)?;
         } else {
-            for line in &found.preview {
-                let colon = if line.label.is_empty() { "" } else { ": " };
-                output::text(&format!("{}{colon}{}", line.label, line.value))?;
-            }
+            output::text(&card(&found))?;
         }
         if found.valid {
             return Ok(());
@@ -203,6 +204,7 @@ impl Send {
             pagepath: self.pagepath.clone(),
         });
         message.page.clone_from(&self.page);
+        message.fallback = (!self.fallback.is_empty()).then(|| self.fallback.clone());
         message.send_at = self.send_at;
         message.expires_at = self.expires_at;
         message.priority = self.priority;
@@ -211,6 +213,34 @@ impl Send {
         message.reference.clone_from(&self.reference);
         Ok(message)
     }
+}
+
+/// The card as the phone would show it, with what a tap opens.
+fn card(found: &Validation) -> String {
+    let mut lines: Vec<String> = found
+        .title
+        .iter()
+        .map(|title| format!("【{title}】"))
+        .collect();
+    lines.extend(found.preview.iter().map(|line| {
+        let colon = if line.label.is_empty() || line.label == "•" {
+            " "
+        } else {
+            ": "
+        };
+        format!("{}{colon}{}", line.label, line.value)
+            .trim()
+            .to_owned()
+    }));
+    if let Some(PreviewTarget { url, appid, page }) = &found.opens {
+        let program = match (appid, page) {
+            (Some(appid), Some(page)) => format!("mini program {appid}, {page}"),
+            (Some(appid), None) => format!("mini program {appid}"),
+            (None, page) => page.clone().unwrap_or_default(),
+        };
+        lines.push(format!("→ {}", url.as_ref().unwrap_or(&program)));
+    }
+    lines.join("\n")
 }
 
 /// Success only if WeChat took the message; else why not.
@@ -238,8 +268,20 @@ fn verdict(message: &Message) -> Result<(), Failure> {
     Err(Failure::new(sentence))
 }
 
+/// A kind of message; one that WeChat has withdrawn says what replaced it.
+fn kind(text: &str) -> Result<Kind, String> {
+    match RetiredKind::named(text) {
+        Some(retired) => Err(retired.sentence()),
+        None => word(text),
+    }
+}
+
 fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
+}
+
+fn way(text: &str) -> Result<Fallback, String> {
+    serde_json::from_str(text).map_err(|error| format!("expected a way as JSON: {error}"))
 }
 
 /// A name and a value.

@@ -90,6 +90,7 @@ impl DeclaredAccount {
                 js_origins: self.js_origins.clone(),
                 redirects: self.redirects.clone(),
                 send_to_unfollowed: self.send_to_unfollowed,
+                ..AccountOptions::default()
             },
         }
     }

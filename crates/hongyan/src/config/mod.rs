@@ -13,6 +13,7 @@ mod retention;
 mod secrets;
 mod server;
 mod telemetry;
+mod templates;
 mod wechat;
 
 pub(crate) use accounts::DeclaredAccount;
@@ -23,6 +24,7 @@ pub(crate) use retention::Retention;
 pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
 pub(crate) use telemetry::{Endpoint, Headers, Telemetry};
+pub(crate) use templates::Templates;
 pub(crate) use wechat::Wechat;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) retention: Retention,
     pub(crate) telemetry: Telemetry,
+    pub(crate) templates: Templates,
     /// Accounts that must exist; those of the same name are brought in line at
     /// every start.
     pub(crate) accounts: Vec<DeclaredAccount>,

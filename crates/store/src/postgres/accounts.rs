@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{
-    Account, AccountSettings, AccountState, CallbackSettings, Illness, Parked,
+    Account, AccountSettings, AccountState, Breaker, CallbackSettings, Illness, Parked,
 };
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::port::{AccountStore, Idempotency, Revision, StoreError};
@@ -29,7 +29,7 @@ macro_rules! account_columns {
     () => {
         "id, name, kind, appid, secret, original_id, token_mode, callback_token, \
          callback_aes_key, rate_per_second, max_in_flight, disabled, parked, illness, \
-         created_at, updated_at, options, callback_previous"
+         created_at, updated_at, options, callback_previous, breaker"
     };
 }
 
@@ -136,6 +136,27 @@ impl AccountStore for PostgresStore {
                     "-- accounts.illness\n\
                      UPDATE account SET illness = $2, revision = revision + 1 WHERE id = $1",
                     &[&id.0, illness],
+                )
+                .await
+            })
+            .await?;
+        self.tell(Topic::Changed, id.0);
+        Ok(())
+    }
+
+    async fn set_breaker(
+        &self,
+        id: AccountId,
+        breaker: Option<&Breaker>,
+    ) -> Result<(), StoreError> {
+        let breaker = &json(breaker)?;
+        self.link
+            .run(|db, _| async move {
+                note(
+                    &db,
+                    "-- accounts.breaker\n\
+                     UPDATE account SET breaker = $2, revision = revision + 1 WHERE id = $1",
+                    &[&id.0, breaker],
                 )
                 .await
             })
@@ -428,6 +449,7 @@ fn account(row: &Row, seal: &Seal) -> Outcome<Account> {
     let account_name: &str = row.try_get(1)?;
     let (kind, token_mode): (i16, i16) = (row.try_get(2)?, row.try_get(6)?);
     let (parked, illness): (Option<&str>, Option<&str>) = (row.try_get(12)?, row.try_get(13)?);
+    let breaker: Option<&str> = row.try_get(18)?;
     Ok(Account {
         id: AccountId(id),
         settings: AccountSettings {
@@ -456,6 +478,7 @@ fn account(row: &Row, seal: &Seal) -> Outcome<Account> {
         state: AccountState {
             parked: parked.map(serde_json::from_str).transpose()?,
             illness: illness.map(serde_json::from_str).transpose()?,
+            breaker: breaker.map(serde_json::from_str).transpose()?,
         },
         created_at: from_millisecond(row.try_get(14)?),
         updated_at: from_millisecond(row.try_get(15)?),

@@ -198,6 +198,7 @@ pub(super) async fn claim(
     sending: Sending,
     limit: usize,
     lease: Duration,
+    least: Priority,
     by_hand: Option<i64>,
 ) -> Outcome<Batch> {
     let (account, claim) = (ticket.account, ticket.next_try());
@@ -214,7 +215,15 @@ pub(super) async fn claim(
     }
     let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
     let until = room.now.saturating_add(lease);
-    let (rows, next) = take(db, (account, claim), sending, &room, allowed, until).await?;
+    let (rows, next) = take(
+        db,
+        (account, claim),
+        sending,
+        &room,
+        (allowed, least),
+        until,
+    )
+    .await?;
     let taken = number(rows.len());
     let mut next_due_at = next;
     if let Some(due_at) = next
@@ -310,14 +319,23 @@ async fn begin(
     }))
 }
 
-/// Takes at most `allowed` messages and commits. Returns them, the most urgent
+/// The bands of what is as urgent as `least` or more.
+pub(super) fn bands(least: Priority) -> Vec<i16> {
+    Priority::ALL
+        .into_iter()
+        .filter(|priority| *priority <= least)
+        .map(|priority| priority.band().into())
+        .collect()
+}
+
+/// Takes at most `allowed` messages, as urgent as `least` or more, and commits. Returns them, the most urgent
 /// and longest due first, and when the next one becomes due.
 async fn take(
     db: &Db,
     (account, claim): (i64, i64),
     sending: Sending,
     room: &Room,
-    allowed: i64,
+    (allowed, least): (i64, Priority),
     until: i64,
 ) -> Outcome<(Vec<Row>, Option<i64>)> {
     let next = db
@@ -329,10 +347,7 @@ async fn take(
                 ORDER BY w.due_at, w.id LIMIT 1) first",
         )
         .await?;
-    let bands: Vec<i16> = Priority::ALL
-        .iter()
-        .map(|priority| priority.band().into())
-        .collect();
+    let (bands, last_band) = (bands(least), i16::from(least.band()));
     let Sending { node, in_flight } = sending;
     if allowed == 0 {
         let wants = db
@@ -362,11 +377,11 @@ async fn take(
                 SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 0 AND due_at <= $2 \
                 ORDER BY due_at, id LIMIT $3::bigint FOR UPDATE SKIP LOCKED), \
              normal AS MATERIALIZED (\
-                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 1 AND due_at <= $2 \
+                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 1 AND due_at <= $2 AND $9::smallint >= 1 \
                 ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
                 FOR UPDATE SKIP LOCKED), \
              low AS MATERIALIZED (\
-                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 2 AND due_at <= $2 \
+                SELECT id, account, band, due_at FROM work WHERE account = $1 AND band = 2 AND due_at <= $2 AND $9::smallint >= 2 \
                 ORDER BY due_at, id LIMIT $3::bigint - (SELECT count(*) FROM high) \
                     - (SELECT count(*) FROM normal) \
                 FOR UPDATE SKIP LOCKED), \
@@ -401,6 +416,7 @@ async fn take(
                 &take,
                 &[
                     &account, &room.now, &allowed, &until, &claim, &tokens, &node, &in_flight,
+                    &last_band,
                 ],
             )
             .await

@@ -19,12 +19,12 @@ use crate::codes;
 macro_rules! contact_columns {
     () => {
         "c.account, c.openid, c.unionid, c.follow, c.followed_at, c.unfollowed_at, c.scene, \
-         c.seen_at, c.created_at"
+         c.seen_at, c.created_at, c.details"
     };
 }
 
 /// How many columns that are.
-pub(super) const CONTACT_COLUMNS: usize = 9;
+pub(super) const CONTACT_COLUMNS: usize = 10;
 
 pub(super) fn contact(row: &Row) -> Outcome<Contact> {
     let follow: i16 = row.try_get(3)?;
@@ -41,6 +41,10 @@ pub(super) fn contact(row: &Row) -> Outcome<Contact> {
         scene: row.try_get(6)?,
         seen_at: from_millisecond(row.try_get(7)?),
         created_at: from_millisecond(row.try_get(8)?),
+        details: row
+            .try_get::<_, Option<&str>>(9)?
+            .map(serde_json::from_str)
+            .transpose()?,
     })
 }
 
@@ -222,6 +226,32 @@ pub(super) async fn search(
     let find = db.prepare_cached(statement).await?;
     let rows = db.query(&find, &parameters).await?;
     rows.iter().map(contact).collect()
+}
+
+/// Accounts are few: a look into each costs less than an index over all people.
+pub(super) async fn accounts_of(db: &Db, openids: &[OpenId]) -> Outcome<Vec<Vec<AccountId>>> {
+    let find = db
+        .prepare_cached(
+            "-- people.accounts_of\n\
+             SELECT w.n, a.id FROM unnest($1::text[]) WITH ORDINALITY w(openid, n), account a \
+             WHERE (\
+                SELECT true FROM contact c WHERE c.account = a.id AND c.openid = w.openid) \
+             OR (\
+                SELECT true FROM app_user_openid o WHERE o.account = a.id AND o.openid = w.openid) \
+             ORDER BY w.n, a.id",
+        )
+        .await?;
+    let asked: Vec<_> = openids.iter().map(|openid| text(openid.as_str())).collect();
+    let mut found = vec![Vec::new(); openids.len()];
+    for row in db.query(&find, &[&asked]).await? {
+        let n: i64 = row.try_get(0)?;
+        // Counted from 1.
+        let place = usize::try_from(n - 1).ok();
+        if let Some(accounts) = place.and_then(|place| found.get_mut(place)) {
+            accounts.push(AccountId(row.try_get(1)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Removes a person at an account; whether there was one.

@@ -21,6 +21,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// after it.
 const STEP: i64 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
+/// Members of a broadcast deleted in one step: their rows are small.
+const MEMBERS_STEP: i64 = 5000;
 /// Dead rows of the queue that are swept at least, and what part of the living
 /// ones they must be: sweeping reads the queue's indexes.
 const SWEEP_FROM: i64 = 20_000;
@@ -74,8 +76,9 @@ async fn purge_step(db: Db) -> Outcome<bool> {
         .await?;
     let ((), chosen) = tokio::try_join!(db.begin(), async { db.query_opt(&choose, &[]).await })?;
     let Some(chosen) = chosen else {
-        db.roll_back().await?;
-        return Ok(false);
+        let was_rest = clear_broadcast(&db).await?;
+        db.commit().await?;
+        return Ok(was_rest);
     };
     let account: i64 = chosen.try_get(0)?;
     let messages = db
@@ -110,6 +113,42 @@ async fn purge_step(db: Db) -> Outcome<bool> {
     Ok(true)
 }
 
+/// Deletes some chunks and members of a broadcast that is over; whether there was
+/// one.
+async fn clear_broadcast(db: &Db) -> Outcome<bool> {
+    let choose = db
+        .prepare_cached(
+            "-- purge.broadcast\n\
+             SELECT id FROM broadcast WHERE state >= 4 AND has_rest \
+             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+        )
+        .await?;
+    let Some(chosen) = db.query_opt(&choose, &[]).await? else {
+        return Ok(false);
+    };
+    let id: Uuid = chosen.try_get(0)?;
+    for delete in [
+        "-- purge.chunks\n\
+         DELETE FROM broadcast_chunk WHERE ctid = ANY(ARRAY(\
+            SELECT ctid FROM broadcast_chunk WHERE broadcast = $1 LIMIT $2))",
+        "-- purge.members\n\
+         DELETE FROM broadcast_member WHERE ctid = ANY(ARRAY(\
+            SELECT ctid FROM broadcast_member WHERE broadcast = $1 LIMIT $2))",
+    ] {
+        let delete = db.prepare_cached(delete).await?;
+        if db.execute(&delete, &[&id, &MEMBERS_STEP]).await? > 0 {
+            return Ok(true);
+        }
+    }
+    let done = db
+        .prepare_cached(
+            "-- purge.broadcast_done\nUPDATE broadcast SET has_rest = false WHERE id = $1",
+        )
+        .await?;
+    db.execute(&done, &[&id]).await?;
+    Ok(true)
+}
+
 /// Deletes some rows of what else a removed account had; whether there were any.
 async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
     macro_rules! some {
@@ -131,7 +170,26 @@ async fn purge_others(db: &Db, account: i64) -> Outcome<bool> {
             )
         };
     }
+    macro_rules! of_broadcasts {
+        ($table:literal) => {
+            concat!(
+                "-- purge.",
+                $table,
+                "\nDELETE FROM ",
+                $table,
+                " WHERE ctid = ANY(ARRAY(SELECT r.ctid FROM broadcast b CROSS JOIN LATERAL (\
+                    SELECT ctid FROM ",
+                $table,
+                " WHERE broadcast = b.id LIMIT $2) r WHERE b.account = $1 LIMIT $2))"
+            )
+        };
+    }
     for delete in [
+        of_broadcasts!("broadcast_chunk"),
+        of_broadcasts!("broadcast_member"),
+        of_broadcasts!("broadcast_skip"),
+        some!("broadcast", "true", "id"),
+        some!("tally", "true", "message"),
         some!("forward", "attempts >= 0", "id"),
         some!("callback", "repeats >= 0", "id"),
         some!("awaited", "settled_at >= 0", "id"),

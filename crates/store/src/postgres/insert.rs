@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::fault::Outcome;
 use super::link::Db;
-use super::row::{key_uuid, message_uuid, millis, optional_millis, text};
+use super::row::{broadcast_uuid, key_uuid, message_uuid, millis, optional_millis, text};
 use crate::codes;
 
 /// A message as its columns hold it. Made by the caller: the tasks that write are
@@ -23,16 +23,24 @@ pub(super) struct NewRow {
     priority: i16,
     on_unknown: i16,
     created_by: Option<Uuid>,
-    openid: String,
+    pub(super) openid: String,
     reference: Option<String>,
     content: String,
     metadata: Option<String>,
     trace_context: Option<String>,
+    broadcast: Option<Uuid>,
+    handling: Option<String>,
+    due_at: i64,
 }
 
 impl NewRow {
     pub(super) fn of(message: &Message) -> Outcome<Self> {
         let owned = |value: &str| text(value).into_owned();
+        // Its end is noticed when it comes, not when it would have been sent.
+        let first_due_at = message.first_due_at();
+        let due_at = message
+            .expires_at
+            .map_or(first_due_at, |end| end.min(first_due_at));
         Ok(Self {
             id: message_uuid(message.id),
             account: message.account.0,
@@ -48,6 +56,14 @@ impl NewRow {
             content: serde_json::to_string(&message.content)?,
             metadata: message.metadata.as_deref().map(owned),
             trace_context: message.trace_context.as_ref().map(ToString::to_string),
+            broadcast: message.broadcast.map(broadcast_uuid),
+            // JSON escapes the one character that a text cannot hold.
+            handling: message
+                .handling
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()?,
+            due_at: millis(due_at),
         })
     }
 }
@@ -57,21 +73,20 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
     if rows.is_empty() {
         return db.commit().await;
     }
-    // Its end is noticed when it comes, not when it would have been sent.
     let insert = db
         .prepare_cached(
             "-- intake.insert\n\
              WITH new AS (\
                 INSERT INTO message (id, account, created_at, send_at, expires_at, kind, \
                     priority, on_unknown, created_by, openid, reference, content, metadata, \
-                    trace_context) \
+                    trace_context, broadcast, handling) \
                 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], \
                     $5::bigint[], $6::smallint[], $7::smallint[], $8::smallint[], $9::uuid[], \
-                    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) \
-                RETURNING id, account, created_at, send_at, expires_at, priority) \
+                    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::uuid[], \
+                    $16::text[])) \
              INSERT INTO work (id, account, band, due_at, expires_at) \
-             SELECT id, account, priority, least(greatest(created_at, send_at), expires_at), \
-                expires_at FROM new",
+             SELECT * FROM unnest($1::uuid[], $2::bigint[], $7::smallint[], $17::bigint[], \
+                $5::bigint[])",
         )
         .await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
@@ -91,7 +106,10 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
         .iter()
         .map(|row| row.trace_context.as_deref())
         .collect();
-    let columns: [&(dyn ToSql + Sync); 14] = [
+    let broadcasts: Vec<Option<Uuid>> = rows.iter().map(|row| row.broadcast).collect();
+    let handlings: Vec<Option<&str>> = rows.iter().map(|row| row.handling.as_deref()).collect();
+    let due: Vec<i64> = rows.iter().map(|row| row.due_at).collect();
+    let columns: [&(dyn ToSql + Sync); 17] = [
         &ids,
         &accounts,
         &created,
@@ -106,6 +124,9 @@ pub(super) async fn insert_and_commit(db: &Db, rows: &[&NewRow]) -> Result<(), E
         &contents,
         &metadata,
         &traces,
+        &broadcasts,
+        &handlings,
+        &due,
     ];
     tokio::try_join!(async { db.execute(&insert, &columns).await }, db.commit())?;
     Ok(())

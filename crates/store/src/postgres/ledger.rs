@@ -1,7 +1,6 @@
 //! The ledgers: what messages hold of them, and what became of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
@@ -18,6 +17,8 @@ use super::consent::{self, GRANT_COLUMNS, Key, grant_columns};
 use super::fault::{Fault, Outcome};
 use super::link::Db;
 use super::row::{message_uuid, text};
+use super::tally::Tallies;
+use super::tried::Tried;
 use super::{PostgresStore, intake, window};
 use crate::codes;
 use crate::ledger::{after_use, use_of_decision};
@@ -28,7 +29,7 @@ impl LedgerStore for PostgresStore {
         if consents.is_empty() {
             return Ok(Vec::new());
         }
-        let tried = &Mutex::new(None);
+        let tried = &Tried::default();
         self.link
             .run(|db, _| async move { answered(&db, consents, tried).await })
             .await
@@ -43,11 +44,13 @@ impl LedgerStore for PostgresStore {
             .link
             .look(|db| async move { look(&db, account, asks, now).await })
             .await?;
-        if let Some(answers) = answers.iter().copied().collect() {
+        if counted(asks, answers).next().is_none()
+            && let Some(answers) = answers.iter().copied().collect()
+        {
             return Ok(answers);
         }
         self.link
-            .run(|db, _| async move { hold(&db, account, asks, answers).await })
+            .run(|db, _| async move { hold(&db, account, asks, answers, self.by_hand()).await })
             .await
     }
 
@@ -95,26 +98,11 @@ impl LedgerStore for PostgresStore {
     }
 }
 
-/// A try that may have been committed: its transaction, and what it counted.
-type Tried = Mutex<Option<(String, Vec<bool>)>>;
-
 /// To count twice would promise too much: a second try asks what became of the
 /// first one's transaction.
-async fn answered(db: &Db, consents: &[Consent], tried: &Tried) -> Outcome<Vec<bool>> {
-    let lock = || tried.lock().unwrap_or_else(PoisonError::into_inner);
-    let earlier = lock().clone();
-    if let Some((transaction, counted)) = earlier {
-        let find = db
-            .prepare_cached("-- ledger.tried\nSELECT pg_xact_status($1::text::xid8)")
-            .await?;
-        let row = db.query_one(&find, &[&transaction]).await?;
-        match row.try_get::<_, Option<&str>>(0)? {
-            Some("committed") => return Ok(counted),
-            Some("in progress") => {
-                return Err(Fault::unavailable("an earlier try is not over yet"));
-            }
-            _ => {}
-        }
+async fn answered(db: &Db, consents: &[Consent], tried: &Tried<Vec<bool>>) -> Outcome<Vec<bool>> {
+    if let Some(counted) = tried.earlier(db).await? {
+        return Ok(counted);
     }
     let accounts: BTreeSet<i64> = consents.iter().map(|c| c.key.account.0).collect();
     let accounts: Vec<i64> = accounts.into_iter().collect();
@@ -124,17 +112,13 @@ async fn answered(db: &Db, consents: &[Consent], tried: &Tried) -> Outcome<Vec<b
         return Err(Fault::missing("the account"));
     }
     let counted = consent::answered(db, &consents.iter().collect::<Vec<_>>()).await?;
-    let find = db
-        .prepare_cached("-- ledger.try\nSELECT pg_current_xact_id()::text")
-        .await?;
-    let transaction = db.query_one(&find, &[]).await?.try_get(0)?;
-    *lock() = Some((transaction, counted.clone()));
+    tried.note(db, &counted).await?;
     db.commit().await?;
     Ok(counted)
 }
 
 fn key_of(account: AccountId, ask: &Ask) -> Option<Key> {
-    match &ask.need {
+    match ask.need.as_ref()? {
         Need::Grant { template_id, scene } => Some((
             account.0,
             text(ask.openid.as_str()).into_owned(),
@@ -143,6 +127,16 @@ fn key_of(account: AccountId, ask: &Ask) -> Option<Key> {
         )),
         Need::Follower | Need::Window => None,
     }
+}
+
+/// Those that are counted if they are let through.
+fn counted<'a>(asks: &'a [Ask], answers: &'a [Option<Hold>]) -> impl Iterator<Item = &'a Ask> {
+    asks.iter()
+        .zip(answers)
+        .filter(|(ask, answer)| {
+            !ask.tallies.is_empty() && !matches!(answer, Some(Hold::Withheld(_)))
+        })
+        .map(|(ask, _)| ask)
 }
 
 /// The answers that need no hold; `None` = a consent is to be held.
@@ -154,7 +148,7 @@ async fn look(
 ) -> Outcome<Vec<Option<Hold>>> {
     let openids = |wanted: &Need| -> Vec<&str> {
         asks.iter()
-            .filter(|ask| ask.need == *wanted)
+            .filter(|ask| ask.need.as_ref() == Some(wanted))
             .map(|ask| ask.openid.as_str())
             .collect()
     };
@@ -175,16 +169,17 @@ async fn look(
     Ok(asks
         .iter()
         .map(|ask| match &ask.need {
-            Need::Follower => Some(if unfollowed.contains(ask.openid.as_str()) {
+            None => Some(Hold::Free),
+            Some(Need::Follower) => Some(if unfollowed.contains(ask.openid.as_str()) {
                 Hold::Withheld(Withheld::NotFollowing)
             } else {
                 Hold::Free
             }),
-            Need::Window => {
+            Some(Need::Window) => {
                 let of_person = windows.get(ask.openid.as_str());
                 Some(window_clearance(of_person.map_or(&[], Vec::as_slice), now))
             }
-            Need::Grant { .. } => (!is_known).then_some(Hold::Free),
+            Some(Need::Grant { .. }) => (!is_known).then_some(Hold::Free),
         })
         .collect())
 }
@@ -212,12 +207,14 @@ async fn is_any_held(db: &Db, asks: &[Ask]) -> Outcome<bool> {
     Ok(db.query_opt(&find, &[&ids]).await?.is_some())
 }
 
-/// Holds consents for open messages, once for each: a second try finds them held.
+/// Counts messages and holds consents for open ones, once for each: a second try
+/// finds them counted and held.
 async fn hold(
     db: &Db,
     account: AccountId,
     asks: &[Ask],
     answers: &[Option<Hold>],
+    by_hand: Option<i64>,
 ) -> Outcome<Vec<Hold>> {
     let ids: BTreeSet<Uuid> = asks
         .iter()
@@ -239,10 +236,15 @@ async fn hold(
     let held = db
         .prepare_cached("-- ledger.held\nSELECT id FROM hold WHERE id = ANY($1)")
         .await?;
-    let ((), open, held) = tokio::try_join!(
-        db.begin(),
-        async { db.query(&open, &[&ids]).await },
-        async { db.query(&held, &[&ids]).await }
+    let counted: Vec<&Ask> = counted(asks, answers).collect();
+    let begin = async {
+        db.begin().await?;
+        Tallies::read(db, account, &counted, by_hand).await
+    };
+    let (mut tallies, open, held) = tokio::try_join!(
+        begin,
+        async { Ok(db.query(&open, &[&ids]).await?) },
+        async { Ok(db.query(&held, &[&ids]).await?) }
     )?;
     let set = |rows: &[tokio_postgres::Row]| -> Outcome<BTreeSet<Uuid>> {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -253,7 +255,13 @@ async fn hold(
     let mut told = Vec::with_capacity(asks.len());
     for (ask, answer) in asks.iter().zip(answers) {
         let id = message_uuid(ask.message);
-        told.push(match (answer, key_of(account, ask)) {
+        if let Some(reason) = tallies.refusal(ask)
+            && !matches!(answer, Some(Hold::Withheld(_)))
+        {
+            told.push(Hold::Withheld(reason));
+            continue;
+        }
+        let answer = match (answer, key_of(account, ask)) {
             (Some(answer), _) => *answer,
             (None, None) => Hold::Free,
             // Over meanwhile, by another hand: nobody would give the consent
@@ -272,10 +280,15 @@ async fn hold(
                     answer
                 }
             },
-        });
+        };
+        if !matches!(answer, Hold::Withheld(_)) {
+            tallies.count(ask);
+        }
+        told.push(answer);
     }
     keep_holds(db, &holds).await?;
     consent::write(db, &changed).await?;
+    tallies.write(db).await?;
     db.commit().await?;
     Ok(told)
 }

@@ -21,7 +21,7 @@ use super::link::Db;
 use super::row::{
     self, DELIVERY_COLUMNS, attempt_columns, delivery_columns, message_uuid, millis, now,
 };
-use super::{PostgresStore, ledger, retention, search};
+use super::{PostgresStore, ledger, retention, search, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
 
@@ -217,6 +217,7 @@ async fn cancel(db: &Db, id: MessageId, at: i64, again: bool) -> Outcome<Cancell
         if taken_back > 0 {
             let ended = [(uuid, use_of_end(State::Canceled))];
             ledger::return_holds(db, &ended, from_millisecond(at)).await?;
+            tally::take_back(db, &[uuid]).await?;
             db.commit().await?;
             return Ok(Cancellation::Canceled);
         }

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
 /// The oldest server that has all we use.
@@ -293,7 +294,7 @@ async fn refuse_lack_of_rights(client: &Client, server: &Endpoint) -> Result<(),
              SELECT string_agg(t.name || ': ' || p.name, ', ') \
              FROM unnest(ARRAY['account', 'lane', 'message', 'work', 'outcome', 'attempt', \
                 'idempotency', 'credential', 'template', 'api_key', 'contact', 'consent', 'hold', \
-                'callback', 'awaited', 'early_receipt', 'forward']) t(name), \
+                'callback', 'awaited', 'early_receipt', 'forward', 'broadcast', 'tally']) t(name), \
                 unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p(name) \
              WHERE NOT has_table_privilege(quote_ident(current_schema()) || '.' || t.name, p.name)",
             &[],

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
+use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::contact::{Contact, Sighting, User, UserId};
+use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::port::{Binding, ContactFilter, Page, PeopleStore, StoreError};
 use hongyan_wechat::{OpenId, SessionKey, UnionId};
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use super::contact::{self, CONTACT_COLUMNS, Sightings};
 use super::fault::{Fault, Outcome};
 use super::link::Db;
 use super::row::{millis, text};
-use super::{PostgresStore, intake, users};
+use super::{PostgresStore, followers, intake, users};
 use crate::secret;
 
 #[async_trait]
@@ -154,6 +155,60 @@ impl PeopleStore for PostgresStore {
     async fn remove_user(&self, id: &UserId) -> Result<(), StoreError> {
         self.link
             .run(|db, again| async move { users::remove(&db, id, again).await })
+            .await
+    }
+
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError> {
+        self.link
+            .look(|db| async move { contact::accounts_of(&db, openids).await })
+            .await
+    }
+
+    async fn openids_of(
+        &self,
+        account: AccountId,
+        who: &[RecipientId],
+    ) -> Result<Vec<Option<OpenId>>, StoreError> {
+        self.link
+            .look(|db| async move { users::openids_of(&db, account, who).await })
+            .await
+    }
+
+    async fn follower_sync(&self, account: AccountId) -> Result<Option<FollowerSync>, StoreError> {
+        self.link
+            .look(|db| async move { followers::find(&db, account).await })
+            .await
+    }
+
+    async fn step_follower_sync(
+        &self,
+        account: AccountId,
+        from: Option<&FollowerSync>,
+        step: &SyncStep,
+        to: &FollowerSync,
+    ) -> Result<bool, StoreError> {
+        let now = millis(self.clock.now());
+        self.link
+            .run(|db, again| async move {
+                followers::step(&db, account, (from, to), step, now, again).await
+            })
+            .await
+    }
+
+    async fn undescribed(
+        &self,
+        account: AccountId,
+        after: Option<&OpenId>,
+        limit: usize,
+    ) -> Result<Vec<OpenId>, StoreError> {
+        self.link
+            .look(|db| async move { followers::undescribed(&db, account, after, limit).await })
+            .await
+    }
+
+    async fn count_contacts(&self, account: AccountId) -> Result<(u64, u64), StoreError> {
+        self.link
+            .look(|db| async move { followers::count(&db, account).await })
             .await
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::Settlement;
 use hongyan_domain::grant::Use;
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
 use hongyan_domain::{AccountId, MessageId};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use super::hints::Topic;
 use super::link::Db;
 use super::row::{message_id, message_uuid, now, number, optional_time};
 use super::settle::Plan;
-use super::{PostgresStore, claim, ledger, settle};
+use super::{PostgresStore, claim, ledger, settle, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
 
@@ -28,6 +28,7 @@ impl QueueStore for PostgresStore {
         account: AccountId,
         limit: usize,
         lease: Duration,
+        least: Priority,
     ) -> Result<Batch, StoreError> {
         let ticket = self.lost_claims.begin(account).map_err(Fault::from)?;
         let sending = claim::Sending {
@@ -38,12 +39,23 @@ impl QueueStore for PostgresStore {
             let ticket = &ticket;
             self.link
                 .run(|db, _| async move {
-                    claim::claim(&db, ticket, sending, limit, lease, self.by_hand()).await
+                    claim::claim(&db, ticket, sending, limit, lease, least, self.by_hand()).await
                 })
                 .await?
         };
         ticket.known();
         Ok(claimed)
+    }
+
+    async fn backlog(
+        &self,
+        account: AccountId,
+        least: Priority,
+        at_most: usize,
+    ) -> Result<usize, StoreError> {
+        self.link
+            .look(|db| async move { backlog(&db, account, least, at_most, self.by_hand()).await })
+            .await
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
@@ -56,6 +68,9 @@ impl QueueStore for PostgresStore {
             .run(|db, again| async move { settle::settle(&db, plan, again).await })
             .await?;
         self.housekeeping.note(settled.len());
+        for account in plan.new_accounts() {
+            self.tell(Topic::Due, account);
+        }
         Ok(settled)
     }
 
@@ -161,17 +176,49 @@ async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<Mess
         db.query(&expire, &[&by_hand, &most, &unknown, &expired])
             .await
     })?;
-    let (mut ended, mut at) = (Vec::new(), 0);
+    let (mut ended, mut unsent, mut at) = (Vec::new(), Vec::new(), 0);
     for row in &rows {
         let (id, state): (Uuid, i16) = (row.try_get(0)?, row.try_get(1)?);
-        ended.push((id, use_of_end(codes::state(state)?)));
+        let state = codes::state(state)?;
+        ended.push((id, use_of_end(state)));
+        if state == State::Expired {
+            unsent.push(id);
+        }
         at = row.try_get(2)?;
     }
     if !ended.is_empty() {
         ledger::return_holds(db, &ended, from_millisecond(at)).await?;
+        tally::take_back(db, &unsent).await?;
     }
     db.commit().await?;
     Ok(ended.into_iter().map(|(id, _)| message_id(id)).collect())
+}
+
+async fn backlog(
+    db: &Db,
+    account: AccountId,
+    least: Priority,
+    at_most: usize,
+    by_hand: Option<i64>,
+) -> Outcome<usize> {
+    let count = db
+        .prepare_cached(concat!(
+            "-- queue.backlog\n\
+             SELECT count(*) FROM (\
+                SELECT 1 FROM (SELECT ",
+            now!("$4"),
+            " AS now) t CROSS JOIN unnest($2::smallint[]) b(band) CROSS JOIN LATERAL (\
+                    SELECT 1 FROM work w WHERE w.account = $1 AND w.band = b.band \
+                        AND w.band >= 0 AND w.due_at <= t.now LIMIT $3) due \
+                LIMIT $3) counted"
+        ))
+        .await?;
+    let (bands, most) = (claim::bands(least), number(at_most));
+    let row = db
+        .query_one(&count, &[&account.0, &bands, &most, &by_hand])
+        .await?;
+    let due: i64 = row.try_get(0)?;
+    Ok(usize::try_from(due).unwrap_or(at_most))
 }
 
 async fn depths(db: Db) -> Outcome<Vec<QueueDepth>> {

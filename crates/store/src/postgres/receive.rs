@@ -2,7 +2,7 @@
 //! transaction.
 //!
 //! What follows is done kind by kind, and rows are locked in the same order by
-//! all: receipts, contacts, consents, windows.
+//! all: receipts, contacts, consents, windows, codes.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::contact::Sightings;
 use super::fault::{Fault, Outcome};
 use super::link::{Db, closed};
+use super::menus::Scans;
 use super::receipt::Taken;
 use super::reception::Call;
 use super::row::{millis, small, text};
@@ -251,6 +252,7 @@ struct Effects<'a> {
     consents: Vec<&'a Consent>,
     receipts: Vec<(usize, receipt::One<'a>)>,
     forgotten: Vec<(i64, &'a OpenId)>,
+    scans: Scans,
 }
 
 impl<'a> Effects<'a> {
@@ -267,6 +269,7 @@ impl<'a> Effects<'a> {
                 self.receipts.push((call, one));
             }
             Effect::Forgotten { openid } => self.forgotten.push((account, openid)),
+            Effect::Scanned { scene, followed } => self.scans.add(account, scene, *followed),
         }
     }
 
@@ -278,6 +281,7 @@ impl<'a> Effects<'a> {
         self.sightings.write(db).await?;
         consent::answered(db, &self.consents).await?;
         self.opened.write(db).await?;
+        self.scans.write(db).await?;
         for (account, openid) in self.forgotten {
             contact::forget(db, account, openid.as_str()).await?;
         }

@@ -3,7 +3,7 @@
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::{Attempt, Delivery, Receipt};
 use hongyan_domain::message::{Message, State};
-use hongyan_domain::{AccountId, KeyId, MessageId};
+use hongyan_domain::{AccountId, BroadcastId, KeyId, MessageId};
 use hongyan_wechat::MsgId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -67,6 +67,14 @@ pub(super) fn key_id(uuid: Uuid) -> KeyId {
     KeyId::from_bytes(uuid.into_bytes())
 }
 
+pub(super) fn broadcast_uuid(id: BroadcastId) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}
+
+pub(super) fn broadcast_id(uuid: Uuid) -> BroadcastId {
+    BroadcastId::from_bytes(uuid.into_bytes())
+}
+
 /// The least id of a message made at this millisecond or later: ids begin with
 /// the time (RFC 9562, 5.7).
 pub(super) fn first_id_at(millisecond: i64) -> Uuid {
@@ -88,13 +96,14 @@ pub(super) fn text(text: &str) -> std::borrow::Cow<'_, str> {
 macro_rules! message_columns {
     () => {
         "m.id, m.account, m.created_at, m.openid, m.reference, m.priority, m.on_unknown, \
-         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context"
+         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context, \
+         m.broadcast, m.handling"
     };
 }
 pub(super) use message_columns;
 
 /// How many columns that are.
-pub(super) const MESSAGE_COLUMNS: usize = 13;
+pub(super) const MESSAGE_COLUMNS: usize = 15;
 
 /// A row of `message`.
 pub(super) fn message(row: &Row) -> Outcome<Message> {
@@ -119,6 +128,11 @@ pub(super) fn message(row: &Row) -> Outcome<Message> {
         trace_context: row
             .try_get::<_, Option<&str>>(12)?
             .and_then(|text| text.parse().ok()),
+        broadcast: row.try_get::<_, Option<Uuid>>(13)?.map(broadcast_id),
+        handling: row
+            .try_get::<_, Option<&str>>(14)?
+            .map(serde_json::from_str)
+            .transpose()?,
     })
 }
 

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::fault::Outcome;
 use super::link::Db;
 use super::row::{
-    self, DELIVERY_COLUMNS, delivery_columns, first_id_at, message_uuid, millis, now, number, text,
+    self, DELIVERY_COLUMNS, broadcast_uuid, delivery_columns, first_id_at, message_uuid, millis,
+    now, number, text,
 };
 use crate::codes;
 
@@ -28,7 +29,7 @@ const SLACK: i64 = 60_000;
 const FIRST_SPANS: i64 = 16;
 const MOST_SPANS: i64 = 4096;
 
-/// The conditions every stream puts to its rows, with the parameters $3 to $13.
+/// The conditions every stream puts to its rows, with the parameters $3 to $14.
 /// The range of ids, $1 and $2, is a condition on the one table a stream walks.
 macro_rules! conditions {
     () => {
@@ -49,7 +50,8 @@ macro_rules! conditions {
              AND ($10::bigint IS NULL OR m.created_at >= $10) \
              AND ($11::bigint IS NULL OR m.created_at < $11) \
              AND ($13::bigint IS NULL OR (SELECT true FROM awaited r \
-                WHERE r.id = m.id AND r.account = m.account AND r.settled_at < $13)) "
+                WHERE r.id = m.id AND r.account = m.account AND r.settled_at < $13)) \
+             AND ($14::uuid IS NULL OR m.broadcast = $14) "
         )
     };
 }
@@ -135,7 +137,7 @@ const OPEN: &str = stream!(
 );
 const OF_ACCOUNT: &str = streams!(
     "of_account",
-    "CROSS JOIN unnest($14::smallint[]) k(kind)",
+    "CROSS JOIN unnest($15::smallint[]) k(kind)",
     "message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
      LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account",
     "m.account = a.id AND m.kind = k.kind AND m.kind > 0 AND m.id < $1 AND m.id >= $2",
@@ -166,6 +168,15 @@ const ERRCODE_OVER: &str = streams!(
     "o.id"
 );
 
+/// Those of a broadcast.
+const OF_BROADCAST: &str = stream!(
+    "of_broadcast",
+    "message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
+     LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account",
+    "m.broadcast = $14 AND m.broadcast IS NOT NULL AND m.id < $1 AND m.id >= $2",
+    "m.id"
+);
+
 /// Those whose receipts are waited for.
 const AWAITED: &str = stream!(
     "awaited",
@@ -176,14 +187,14 @@ const AWAITED: &str = stream!(
     "d.id"
 );
 
-/// A stream over the spans from $14 down to $15, of which those from $16 on hold
+/// A stream over the spans from $15 down to $16, of which those from $17 on hold
 /// nothing but what comes after the page's last message.
 macro_rules! spans {
     ($name:literal, $condition:literal) => {
         concat!(
             "-- search.",
             $name,
-            "\nSELECT found.*, s.n FROM generate_series($14::bigint, $15::bigint, -1) s(n) \
+            "\nSELECT found.*, s.n FROM generate_series($15::bigint, $16::bigint, -1) s(n) \
              CROSS JOIN LATERAL (SELECT ",
             delivery_columns!(),
             " FROM message m LEFT JOIN work w ON w.id = m.id AND w.account = m.account \
@@ -191,7 +202,7 @@ macro_rules! spans {
              WHERE (m.seq >> 16) = s.n \
              AND (SELECT true FROM account a WHERE a.id = m.account) AND ",
             $condition,
-            " AND m.id < $1 AND m.id >= $2 AND (s.n < $16 OR m.id < $17) AND ",
+            " AND m.id < $1 AND m.id >= $2 AND (s.n < $17 OR m.id < $18) AND ",
             conditions!(),
             "ORDER BY m.id DESC LIMIT $3::bigint) found \
              ORDER BY s.n DESC, found.id DESC LIMIT $3::bigint"
@@ -224,6 +235,7 @@ struct Question<'a> {
     created_before: Option<i64>,
     by_hand: Option<i64>,
     no_receipt_since: Option<i64>,
+    broadcast: Option<Uuid>,
 }
 
 impl<'a> Question<'a> {
@@ -249,6 +261,7 @@ impl<'a> Question<'a> {
             created_before,
             by_hand,
             no_receipt_since: filter.no_receipt_since.map(millis),
+            broadcast: filter.broadcast.map(broadcast_uuid),
         }
     }
 
@@ -267,6 +280,7 @@ impl<'a> Question<'a> {
             &self.created_before,
             &self.by_hand,
             &self.no_receipt_since,
+            &self.broadcast,
         ]
     }
 }
@@ -295,7 +309,9 @@ pub(super) async fn search(
         .filter(|&kind| filter.kind.is_none_or(|wanted| wanted == kind))
         .map(codes::kind_code)
         .collect();
-    let streams: &[&str] = if filter.no_receipt_since.is_some() {
+    let streams: &[&str] = if filter.broadcast.is_some() {
+        &[OF_BROADCAST]
+    } else if filter.no_receipt_since.is_some() {
         &[AWAITED]
     } else if filter.errcode.is_some() {
         &[ERRCODE_OPEN, ERRCODE_OVER]

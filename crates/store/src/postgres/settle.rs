@@ -10,14 +10,16 @@ use hongyan_domain::MessageId;
 use hongyan_domain::delivery::{Attempt, Decision, Settlement};
 use hongyan_domain::message::State;
 use hongyan_domain::port::Settled;
+use hongyan_wechat::MsgId;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::fault::{Fault, Outcome};
 use super::ledger::Entry;
 use super::link::Db;
+use super::reroute::Reroutes;
 use super::row::{message_uuid, millis, number, optional_millis, small, text};
-use super::{ledger, receipt};
+use super::{intake, ledger, receipt, tally};
 
 /// Settlements in the order in which they are written.
 pub(super) struct Plan<'a> {
@@ -61,11 +63,59 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// One answer for each, in order.
+impl Plan<'_> {
+    /// The accounts messages go on to.
+    pub(super) fn new_accounts(&self) -> BTreeSet<i64> {
+        self.settlements.iter().filter_map(new_account).collect()
+    }
+}
+
+fn new_account(settlement: &Settlement) -> Option<i64> {
+    match &settlement.decision {
+        Decision::Reroute(way) => Some(way.account.0),
+        Decision::Settle { .. } | Decision::RetryAt { .. } | Decision::Park { .. } => None,
+    }
+}
+
+/// One answer for each, in order. A message whose new account is gone has failed.
 pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec<Settled>> {
+    let wanted: Vec<i64> = plan.new_accounts().into_iter().collect();
+    if wanted.is_empty() {
+        return write(db, plan, false, again).await;
+    }
+    // They stay while messages enter their queues.
+    let found = intake::begin(db, &wanted).await?;
+    if found.len() == wanted.len() {
+        return write(db, plan, true, again).await;
+    }
+    let mut settlements = plan.settlements.to_vec();
+    for settlement in &mut settlements {
+        if new_account(settlement).is_some_and(|account| !found.contains(&account)) {
+            settlement.decision = Decision::Settle {
+                state: State::Failed,
+                msgid: None,
+            };
+        }
+    }
+    write(db, &Plan::of(&settlements)?, true, again).await
+}
+
+/// Whether it is certain that the message did not go out (this way), so that it
+/// does not count against a cap.
+fn is_uncounted(settlement: &Settlement) -> bool {
+    settlement.tallied
+        && match &settlement.decision {
+            Decision::Settle { state, .. } => {
+                matches!(state, State::Failed | State::Expired | State::Canceled)
+            }
+            Decision::Reroute(_) => true,
+            Decision::RetryAt { .. } | Decision::Park { .. } => false,
+        }
+}
+
+async fn write(db: &Db, plan: &Plan<'_>, mut begun: bool, again: bool) -> Outcome<Vec<Settled>> {
     let mut settled = vec![Settled::LeaseLost; plan.settlements.len()];
-    let mut begun = false;
-    let (mut entries, mut accepted) = (Vec::new(), Vec::new());
+    let (mut entries, mut accepted, mut uncounted) = (Vec::new(), Vec::new(), Vec::new());
     for round in &plan.rounds {
         let round: Vec<(usize, &Settlement)> =
             round.iter().map(|&i| (i, &plan.settlements[i])).collect();
@@ -73,7 +123,10 @@ pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec
         for (i, settlement) in round {
             settled[i] = match held.get(&message_uuid(settlement.message)) {
                 Some(held) => {
-                    note_earlier(db, settlement, held.account, held.attempts_before).await?;
+                    note_earlier(db, settlement, held.goes_on_at, held.attempts_before).await?;
+                    if is_uncounted(settlement) {
+                        uncounted.push(message_uuid(settlement.message));
+                    }
                     if held.holds_consent || settlement.ledger.is_some() {
                         entries.push(Entry {
                             account: held.account,
@@ -99,6 +152,7 @@ pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec
     if !entries.is_empty() {
         ledger::settle(db, &entries).await?;
     }
+    tally::take_back(db, &uncounted).await?;
     db.commit().await?;
     Ok(settled)
 }
@@ -106,6 +160,8 @@ pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec
 /// A message that was still held under its settlement's token.
 struct Held {
     account: i64,
+    /// The account it is under from now on.
+    goes_on_at: i64,
     attempts_before: i32,
     holds_consent: bool,
 }
@@ -116,12 +172,25 @@ async fn write_held(
     round: &[(usize, &Settlement)],
     begun: &mut bool,
 ) -> Outcome<BTreeMap<Uuid, Held>> {
-    let is_end = |s: &Settlement| matches!(s.decision, Decision::Settle { .. });
-    let columns = |wanted: bool| {
-        let chosen = round.iter().map(|&(_, s)| s);
-        Columns::of(chosen.filter(|s| is_end(s) == wanted))
-    };
-    let (ends, waits) = (columns(true), columns(false));
+    let (mut ends, mut waits) = (Columns::default(), Columns::default());
+    let mut reroutes = Reroutes::default();
+    for &(_, settlement) in round {
+        match &settlement.decision {
+            Decision::Settle { state, msgid } => {
+                ends.push(settlement);
+                ends.end(*state, *msgid, settlement);
+            }
+            Decision::RetryAt { at } => {
+                waits.push(settlement);
+                waits.until.push(millis(*at));
+            }
+            Decision::Park { .. } => {
+                waits.push(settlement);
+                waits.until.push(millis(settlement.at));
+            }
+            Decision::Reroute(way) => reroutes.add(settlement, way)?,
+        }
+    }
     let begin = async {
         if std::mem::replace(begun, true) {
             Ok(())
@@ -144,13 +213,16 @@ async fn write_held(
             .await
     };
     // One journey for all of them, once the statements are prepared.
-    let ((), finished, waiting) = tokio::try_join!(begin, finish, wait)?;
+    let ((), finished, waiting, rerouted) =
+        tokio::try_join!(begin, finish, wait, reroutes.write(db))?;
     finished
         .iter()
         .chain(&waiting)
+        .chain(&rerouted)
         .map(|row| {
             let held = Held {
                 account: row.try_get(1)?,
+                goes_on_at: row.try_get(4)?,
                 attempts_before: row.try_get(2)?,
                 holds_consent: row.try_get(3)?,
             };
@@ -186,7 +258,7 @@ const FINISH: &str = "-- settle.finish\n\
         SELECT id, account, attempt_count + made, at, outcome, elapsed_ms, errcode, errmsg, rid \
         FROM gone WHERE made > 0) \
     SELECT id, account, attempt_count, \
-        coalesce((SELECT true FROM hold h WHERE h.id = gone.id), false) FROM gone";
+        coalesce((SELECT true FROM hold h WHERE h.id = gone.id), false), account FROM gone";
 
 /// Puts messages back until their next attempts or their ends, whichever is
 /// first.
@@ -212,7 +284,7 @@ const WAIT: &str = "-- settle.wait\n\
         SELECT id, account, attempt_count, at, outcome, elapsed_ms, errcode, errmsg, rid \
         FROM kept WHERE made > 0) \
     SELECT id, account, attempt_count - made, \
-        coalesce((SELECT true FROM hold h WHERE h.id = kept.id), false) FROM kept";
+        coalesce((SELECT true FROM hold h WHERE h.id = kept.id), false), account FROM kept";
 
 /// Settlements as columns, each with the last of its attempts: mostly there is
 /// just one.
@@ -232,30 +304,22 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(settlements: impl Iterator<Item = &'a Settlement>) -> Self {
-        let mut columns = Self::default();
-        for settlement in settlements {
-            columns.ids.push(message_uuid(settlement.message));
-            columns.tokens.push(settlement.lease_token);
-            columns.made.push(made(settlement));
-            columns.last.push(settlement.attempts.last());
-            match settlement.decision {
-                Decision::Settle { state, msgid } => {
-                    columns.states.push(state.code().into());
-                    columns.settled_at.push(millis(settlement.at));
-                    columns.msgids.push(msgid.map(|id| id.0.cast_signed()));
-                }
-                Decision::RetryAt { at } => columns.until.push(millis(at)),
-                Decision::Park { .. } => columns.until.push(millis(settlement.at)),
-            }
-            let history = &settlement.history;
-            columns.attempts.push(small(history.attempts));
-            columns
-                .first_uncertain_at
-                .push(optional_millis(history.first_uncertain_at));
-            columns.doubted.push(history.doubted);
-        }
-        columns
+    fn push(&mut self, settlement: &'a Settlement) {
+        self.ids.push(message_uuid(settlement.message));
+        self.tokens.push(settlement.lease_token);
+        self.made.push(made(settlement));
+        self.last.push(settlement.attempts.last());
+        let history = &settlement.history;
+        self.attempts.push(small(history.attempts));
+        self.first_uncertain_at
+            .push(optional_millis(history.first_uncertain_at));
+        self.doubted.push(history.doubted);
+    }
+
+    fn end(&mut self, state: State, msgid: Option<MsgId>, settlement: &Settlement) {
+        self.states.push(state.code().into());
+        self.settled_at.push(millis(settlement.at));
+        self.msgids.push(msgid.map(|id| id.0.cast_signed()));
     }
 
     fn for_finish(&self) -> [&(dyn ToSql + Sync); 12] {
@@ -312,17 +376,17 @@ impl<'a> Columns<'a> {
 
 /// Attempts as columns; those that are missing are empty.
 #[derive(Default)]
-struct Attempts<'a> {
-    at: Vec<Option<i64>>,
-    outcome: Vec<Option<i16>>,
-    elapsed_ms: Vec<Option<i64>>,
-    errcode: Vec<Option<i64>>,
-    errmsg: Vec<Option<std::borrow::Cow<'a, str>>>,
-    rid: Vec<Option<std::borrow::Cow<'a, str>>>,
+pub(super) struct Attempts<'a> {
+    pub(super) at: Vec<Option<i64>>,
+    pub(super) outcome: Vec<Option<i16>>,
+    pub(super) elapsed_ms: Vec<Option<i64>>,
+    pub(super) errcode: Vec<Option<i64>>,
+    pub(super) errmsg: Vec<Option<std::borrow::Cow<'a, str>>>,
+    pub(super) rid: Vec<Option<std::borrow::Cow<'a, str>>>,
 }
 
 impl<'a> Attempts<'a> {
-    fn push(&mut self, attempt: Option<&'a Attempt>) {
+    pub(super) fn push(&mut self, attempt: Option<&'a Attempt>) {
         self.at.push(attempt.map(|a| millis(a.at)));
         self.outcome.push(attempt.map(|a| a.outcome.code().into()));
         self.elapsed_ms
@@ -335,7 +399,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-fn made(settlement: &Settlement) -> i32 {
+pub(super) fn made(settlement: &Settlement) -> i32 {
     i32::try_from(settlement.attempts.len()).unwrap_or(i32::MAX)
 }
 

@@ -3,16 +3,18 @@
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::port::{StoreError, TemplateStore};
-use hongyan_domain::template::Template;
+use hongyan_domain::port::{Page, StoreError, TemplateStore};
+use hongyan_domain::template::{Template, TemplateChange, TemplateUse};
 use hongyan_wechat::TemplateId;
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::PostgresStore;
 use super::fault::{Fault, Outcome};
 use super::hints::Topic;
 use super::link::Db;
 use super::row::{millis, text};
+use super::tried::Tried;
+use super::{PostgresStore, template_history};
 use crate::codes;
 
 macro_rules! template_columns {
@@ -27,12 +29,48 @@ impl TemplateStore for PostgresStore {
         &self,
         account: AccountId,
         templates: &[Template],
+        changes: &[TemplateChange],
     ) -> Result<(), StoreError> {
+        let tried = &Tried::default();
         self.link
-            .run(|db, _| async move { replace(&db, account, templates).await })
+            .run(|db, _| async move { replace(&db, account, templates, changes, tried).await })
             .await?;
         self.tell(Topic::Changed, account.0);
         Ok(())
+    }
+
+    async fn template_changes(
+        &self,
+        account: AccountId,
+        page: &Page<i64>,
+    ) -> Result<Vec<(i64, TemplateChange)>, StoreError> {
+        self.link
+            .look(|db| async move { template_history::changes(&db, account, page).await })
+            .await
+    }
+
+    async fn note_template_uses(
+        &self,
+        uses: &[(AccountId, TemplateId, TemplateUse)],
+    ) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let tried = &Tried::default();
+        self.link
+            .run(|db, _| async move { template_history::note_uses(&db, uses, tried).await })
+            .await
+    }
+
+    async fn template_uses(
+        &self,
+        account: AccountId,
+        id: &TemplateId,
+        since: Timestamp,
+    ) -> Result<Vec<TemplateUse>, StoreError> {
+        self.link
+            .look(|db| async move { template_history::uses(&db, account, id, since).await })
+            .await
     }
 
     async fn templates(&self, account: AccountId) -> Result<Vec<Template>, StoreError> {
@@ -74,7 +112,16 @@ impl TemplateStore for PostgresStore {
     }
 }
 
-async fn replace(db: &Db, account: AccountId, templates: &[Template]) -> Outcome<()> {
+async fn replace(
+    db: &Db,
+    account: AccountId,
+    templates: &[Template],
+    changes: &[TemplateChange],
+    tried: &Tried<()>,
+) -> Outcome<()> {
+    if tried.earlier(db).await?.is_some() {
+        return Ok(());
+    }
     // Holds the account, so that two lists do not mix.
     let count = db
         .prepare_cached(
@@ -118,6 +165,8 @@ async fn replace(db: &Db, account: AccountId, templates: &[Template]) -> Outcome
         )
         .await?;
     }
+    template_history::keep(db, account, changes).await?;
+    tried.note(db, &()).await?;
     db.commit().await?;
     Ok(())
 }

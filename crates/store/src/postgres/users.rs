@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hongyan_domain::AccountId;
+use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::contact::{User, UserId};
 use hongyan_domain::port::{Binding, Page};
@@ -186,6 +187,68 @@ pub(super) async fn of(db: &Db, account: AccountId, openid: &OpenId) -> Outcome<
         }
     }
     Ok(None)
+}
+
+/// The openids of people at one account, in the order asked for. Where a unionid has
+/// more than one openid there, one that did not stop following is taken first.
+pub(super) async fn openids_of(
+    db: &Db,
+    account: AccountId,
+    who: &[RecipientId],
+) -> Outcome<Vec<Option<OpenId>>> {
+    let mut found: Vec<Option<OpenId>> = who
+        .iter()
+        .map(|one| match one {
+            RecipientId::Openid(openid) => Some(openid.clone()),
+            RecipientId::Unionid(_) | RecipientId::UserId(_) => None,
+        })
+        .collect();
+    let (mut places, mut users, mut unionids) = (Vec::new(), Vec::new(), Vec::new());
+    for (n, one) in (0_i64..).zip(who) {
+        match one {
+            RecipientId::Openid(_) => continue,
+            RecipientId::Unionid(id) => {
+                users.push(None);
+                unionids.push(Some(text(id.as_str())));
+            }
+            RecipientId::UserId(id) => {
+                users.push(Some(id.as_str()));
+                unionids.push(None);
+            }
+        }
+        places.push(n);
+    }
+    if places.is_empty() {
+        return Ok(found);
+    }
+    // By the unionid, not by the account: no index knows `account + 0`.
+    let find = db
+        .prepare_cached(
+            "-- users.openids_of\n\
+             SELECT w.n, coalesce(\
+                (SELECT o.openid FROM app_user_openid o \
+                    WHERE o.user_id = w.user_id AND o.account = $1), \
+                (SELECT c.openid FROM contact c \
+                    WHERE c.unionid = coalesce(w.unionid, \
+                        (SELECT u.unionid FROM app_user u WHERE u.id = w.user_id)) \
+                    AND c.account + 0 = $1 ORDER BY c.follow = 2, c.openid LIMIT 1)) \
+             FROM unnest($2::bigint[], $3::text[], $4::text[]) w(n, user_id, unionid)",
+        )
+        .await?;
+    let rows = db
+        .query(&find, &[&account.0, &places, &users, &unionids])
+        .await?;
+    for row in &rows {
+        let n: i64 = row.try_get(0)?;
+        let openid = row
+            .try_get::<_, Option<String>>(1)?
+            .map(OpenId::parse)
+            .transpose()?;
+        if let Some(place) = usize::try_from(n).ok().and_then(|n| found.get_mut(n)) {
+            *place = openid;
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn remove(db: &Db, id: &UserId, again: bool) -> Outcome<()> {

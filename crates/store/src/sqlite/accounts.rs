@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{
-    Account, AccountSettings, AccountState, CallbackSettings, Illness, Parked,
+    Account, AccountSettings, AccountState, Breaker, CallbackSettings, Illness, Parked,
 };
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::port::{AccountStore, Idempotency, Revision, StoreError};
@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Outcome};
 use super::row::millis;
-use super::{SqliteStore, idempotency};
+use super::{SqliteStore, broadcast, idempotency};
 use crate::codes;
 use crate::seal::{Place, Seal};
 use crate::secret;
@@ -23,7 +23,7 @@ macro_rules! account_columns {
     () => {
         "id, name, kind, appid, secret, original_id, token_mode, callback_token, \
          callback_aes_key, rate_per_second, max_in_flight, disabled, parked, illness, \
-         created_at, updated_at, options, callback_previous"
+         created_at, updated_at, options, callback_previous, breaker"
     };
 }
 #[async_trait]
@@ -103,6 +103,21 @@ impl AccountStore for SqliteStore {
             let note = "-- accounts.fall_ill\n\
                 UPDATE account SET illness = ?2, revision = revision + 1 WHERE id = ?1";
             let noted = db.prepare_cached(note)?.execute(params![id.0, illness])?;
+            if noted == 0 { Err(missing()) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn set_breaker(
+        &self,
+        id: AccountId,
+        breaker: Option<&Breaker>,
+    ) -> Result<(), StoreError> {
+        let breaker = json(breaker)?;
+        self.write(1, move |db| {
+            let note = "-- accounts.break\n\
+                UPDATE account SET breaker = ?2, revision = revision + 1 WHERE id = ?1";
+            let noted = db.prepare_cached(note)?.execute(params![id.0, breaker])?;
             if noted == 0 { Err(missing()) } else { Ok(()) }
         })
         .await
@@ -282,6 +297,7 @@ fn remove(db: &Connection, id: AccountId) -> Outcome<()> {
         ));
     }
     // Its credential, templates and counts go with it; its messages follow.
+    broadcast::remove_of_account(db, id)?;
     let removed = db
         .prepare_cached("-- accounts.remove\nDELETE FROM account WHERE id = ?1")?
         .execute([id.0])?;
@@ -342,6 +358,9 @@ fn account(row: &Row<'_>, seal: &Seal) -> Outcome<Account> {
                 .map(|text| serde_json::from_str(&text))
                 .transpose()?,
             illness: json(13)?
+                .map(|text| serde_json::from_str(&text))
+                .transpose()?,
+            breaker: json(18)?
                 .map(|text| serde_json::from_str(&text))
                 .transpose()?,
         },

@@ -18,7 +18,7 @@ use super::credentials::refuse_missing;
 use super::fault::{Fault, Outcome};
 use super::receipt::Taken;
 use super::row::{millis, number};
-use super::{SqliteStore, callback, forward, ledger, people, receipt, retention};
+use super::{SqliteStore, callback, forward, ledger, menus, people, receipt, retention};
 use crate::codes;
 use crate::digest;
 
@@ -199,6 +199,9 @@ fn receive(db: &Connection, new: &New, now: i64) -> Outcome<Received> {
                 Taken::Kept => early += 1,
                 Taken::Known => {}
             },
+            Effect::Scanned { scene, followed } => {
+                menus::scanned(db, callback.account, scene, *followed)?;
+            }
             Effect::Forgotten { openid } => {
                 people::forget(db, callback.account, openid)?;
             }

@@ -17,6 +17,7 @@ use super::SqliteStore;
 use super::credentials::refuse_missing;
 use super::fault::Outcome;
 use super::row::{millis, optional_millis, optional_time};
+use super::tally::{self, Look};
 use crate::codes;
 use crate::ledger::{after_use, unpaired, unpaired_text, use_of_decision};
 
@@ -54,18 +55,9 @@ impl LedgerStore for SqliteStore {
         self.write(asks.len(), move |db| {
             asks.iter()
                 .zip(&answers)
-                .map(|(ask, answer)| match (answer, &ask.need) {
-                    (Some(answer), _) => Ok(*answer),
-                    (None, Need::Grant { template_id, scene }) => {
-                        let key = GrantKey {
-                            account,
-                            openid: ask.openid.clone(),
-                            template_id: template_id.clone(),
-                            scene: *scene,
-                        };
-                        hold(db, ask.message, &key)
-                    }
-                    (None, Need::Follower | Need::Window) => Ok(Hold::Free),
+                .map(|(ask, answer)| match answer {
+                    Some(answer) => Ok(*answer),
+                    None => let_through(db, account, ask, now),
                 })
                 .collect()
         })
@@ -188,7 +180,34 @@ pub(super) fn answered(db: &Connection, consent: &Consent) -> Outcome<bool> {
     Ok(counted)
 }
 
-/// The answers that need no hold; `None` = a consent is to be held.
+/// Holds what a message needs and counts it, if it fits.
+fn let_through(db: &Connection, account: AccountId, ask: &Ask, now: Timestamp) -> Outcome<Hold> {
+    let now = millis(now);
+    let is_counted = match tally::look(db, account, ask, now)? {
+        Look::Full(reason) => return Ok(Hold::Withheld(reason)),
+        Look::Counted => true,
+        Look::Fits => false,
+    };
+    let answer = match &ask.need {
+        Some(Need::Grant { template_id, scene }) => {
+            let key = GrantKey {
+                account,
+                openid: ask.openid.clone(),
+                template_id: template_id.clone(),
+                scene: *scene,
+            };
+            hold(db, ask.message, &key)?
+        }
+        Some(Need::Follower | Need::Window) | None => Hold::Free,
+    };
+    if !is_counted && !matches!(answer, Hold::Withheld(_)) {
+        tally::count(db, account, ask, now)?;
+    }
+    Ok(answer)
+}
+
+/// The answers that need nothing written; `None` = a consent is to be held or a
+/// message to be counted.
 fn look(
     db: &Connection,
     account: AccountId,
@@ -198,8 +217,9 @@ fn look(
     let mut anybody_unfollowed = None;
     let mut answers = Vec::with_capacity(asks.len());
     for ask in asks {
-        answers.push(match &ask.need {
-            Need::Follower => {
+        let answer = match &ask.need {
+            None => Some(Hold::Free),
+            Some(Need::Follower) => {
                 let anybody = match anybody_unfollowed {
                     Some(known) => known,
                     None => *anybody_unfollowed.insert(someone_unfollowed(db, account)?),
@@ -210,8 +230,8 @@ fn look(
                     Hold::Free
                 })
             }
-            Need::Window => Some(window_clearance(&windows(db, account, &ask.openid)?, now)),
-            Need::Grant { template_id, scene } => {
+            Some(Need::Window) => Some(window_clearance(&windows(db, account, &ask.openid)?, now)),
+            Some(Need::Grant { template_id, scene }) => {
                 // Nothing known: nothing to hold.
                 let is_known = db
                     .prepare_cached(
@@ -233,6 +253,10 @@ fn look(
                     )?;
                 (!is_known).then_some(Hold::Free)
             }
+        };
+        answers.push(match answer {
+            Some(Hold::Free) if !ask.tallies.is_empty() => None,
+            answer => answer,
         });
     }
     Ok(answers)

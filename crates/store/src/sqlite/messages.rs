@@ -8,7 +8,7 @@ use hongyan_domain::port::{
     Accepted, Cancellation, MessageFilter, MessageStore, NewBatch, Page, Requeue, StoreError,
     StoredResponse,
 };
-use hongyan_domain::{KeyId, MessageId};
+use hongyan_domain::{BroadcastId, KeyId, MessageId};
 use hongyan_wechat::{ErrClass, ErrCode};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,7 +17,7 @@ use super::fault::{Fault, Outcome};
 use super::idempotency::{self, Answer};
 use super::row::{self, delivery_columns, millis, optional_millis};
 use super::settle::{Finisher, Over};
-use super::{SqliteStore, ledger, search, term};
+use super::{SqliteStore, ledger, search, tally, term};
 use crate::codes;
 use crate::ledger::use_of_end;
 
@@ -33,10 +33,7 @@ impl MessageStore for SqliteStore {
         let answer = idempotency
             .map(|kept| idempotency::seal(&self.seal, &kept))
             .transpose()?;
-        let messages = messages
-            .into_iter()
-            .map(|message| Ok((serde_json::to_string(&message.content)?, message)))
-            .collect::<Outcome<Vec<_>>>()?;
+        let messages = Incoming::all(messages)?;
         let now = millis(self.clock.now());
         match self
             .write(messages.len(), move |db| {
@@ -105,6 +102,32 @@ impl MessageStore for SqliteStore {
     }
 }
 
+/// A message on its way in, with its texts made.
+pub(super) struct Incoming {
+    pub(super) message: Message,
+    content: String,
+    handling: Option<String>,
+}
+
+impl Incoming {
+    pub(super) fn all(messages: impl IntoIterator<Item = Message>) -> Outcome<Vec<Self>> {
+        messages
+            .into_iter()
+            .map(|message| {
+                Ok(Self {
+                    content: serde_json::to_string(&message.content)?,
+                    handling: message
+                        .handling
+                        .as_ref()
+                        .map(serde_json::to_string)
+                        .transpose()?,
+                    message,
+                })
+            })
+            .collect()
+    }
+}
+
 /// What the writing thread did with a batch.
 enum Taken {
     Stored,
@@ -114,7 +137,7 @@ enum Taken {
 
 fn take_in(
     db: &Connection,
-    messages: &[(String, Message)],
+    messages: &[Incoming],
     answer: Option<&Answer>,
     now: i64,
 ) -> Outcome<Taken> {
@@ -129,11 +152,21 @@ fn take_in(
         }
         idempotency::keep(db, answer, now)?;
     }
+    queue_all(db, messages)?;
+    Ok(Taken::Stored)
+}
+
+/// Puts messages into the queue.
+pub(super) fn queue_all<'a>(
+    db: &Connection,
+    messages: impl IntoIterator<Item = &'a Incoming>,
+) -> Outcome<()> {
     // The account that was looked up last, and the times of the span written to
     // last: both are mostly the same for all messages.
     let mut account = None;
     let mut span: Option<(i64, i64, i64)> = None;
-    for (content, message) in messages {
+    for incoming in messages {
+        let message = &incoming.message;
         if account != Some(message.account) {
             db.prepare_cached("-- messages.account\nSELECT 1 FROM account WHERE id = ?1")?
                 .query_one([message.account.0], |_| Ok(()))
@@ -141,7 +174,7 @@ fn take_in(
                 .ok_or_else(|| Fault::missing("the account"))?;
             account = Some(message.account);
         }
-        let (seq, created_at) = (insert(db, content, message)?, millis(message.created_at));
+        let (seq, created_at) = (insert(db, incoming)?, millis(message.created_at));
         span = Some(match span {
             Some((last, oldest, newest)) if term::span(last) == term::span(seq) => {
                 (seq, oldest.min(created_at), newest.max(created_at))
@@ -157,17 +190,18 @@ fn take_in(
     if let Some((last, oldest, newest)) = span {
         term::widen(db, last, oldest, newest)?;
     }
-    Ok(Taken::Stored)
+    Ok(())
 }
 
-fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
+fn insert(db: &Connection, incoming: &Incoming) -> Outcome<i64> {
+    let message = &incoming.message;
     let expires_at = optional_millis(message.expires_at);
     db.prepare_cached(
         "-- messages.insert\n\
          INSERT INTO message (id, account, kind, created_at, openid, reference, priority, \
             on_unknown, send_at, expires_at, created_by, content, metadata, \
-            trace_context) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            trace_context, broadcast, handling) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(params![
         message.id.as_bytes(),
@@ -181,9 +215,11 @@ fn insert(db: &Connection, content: &str, message: &Message) -> Outcome<i64> {
         optional_millis(message.send_at),
         expires_at,
         message.created_by.as_ref().map(KeyId::as_bytes),
-        content,
+        incoming.content,
         message.metadata,
         message.trace_context.as_ref().map(ToString::to_string),
+        message.broadcast.as_ref().map(BroadcastId::as_bytes),
+        incoming.handling,
     ])
     .map_err(|error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => {
@@ -303,6 +339,7 @@ fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
             Finisher::prepare(db)?.finish(seq, &over)?;
             let outcome = use_of_end(State::Canceled);
             ledger::return_hold(db, seq, outcome, from_millisecond(at))?;
+            tally::take_back(db, id)?;
             Cancellation::Canceled
         }
     })

@@ -6,28 +6,39 @@
 //! of power.
 
 mod accounts;
+mod broadcast;
+mod broadcasts;
 mod callback;
 mod credentials;
+mod expand;
 mod fault;
+mod followers;
 mod forward;
 mod idempotency;
 mod inbox;
 mod keys;
 mod ledger;
+mod media;
+mod menus;
 mod messages;
 mod open;
 mod people;
 mod purge;
 mod queue;
+mod quotas;
 mod reader;
 mod receipt;
+mod reroute;
 mod retention;
 mod row;
 mod rules;
 mod search;
 mod settle;
+mod tally;
+mod template_changes;
 mod templates;
 mod term;
+mod told;
 mod users;
 mod web;
 mod writer;
@@ -112,9 +123,7 @@ impl SqliteStore {
             end_leases(&opened.writer, millis(clock.now()))
                 .map_err(|e| unavailable(e.to_string()))?;
         }
-        if exclusive
-            && has_removed_accounts(&opened.writer).map_err(|e| unavailable(e.to_string()))?
-        {
+        if exclusive && has_leftovers(&opened.writer).map_err(|e| unavailable(e.to_string()))? {
             purge.order();
         }
         let readers = Readers::start(opened.readers).map_err(|e| unavailable(e.to_string()))?;
@@ -149,9 +158,10 @@ impl SqliteStore {
     }
 }
 
-fn has_removed_accounts(db: &Connection) -> rusqlite::Result<bool> {
+fn has_leftovers(db: &Connection) -> rusqlite::Result<bool> {
     db.query_row(
-        "-- store.removed\nSELECT 1 FROM removed_account LIMIT 1",
+        "-- store.leftovers\n\
+         SELECT 1 FROM removed_account UNION ALL SELECT 1 FROM ended_broadcast LIMIT 1",
         [],
         |_| Ok(()),
     )
@@ -200,6 +210,10 @@ impl Store for SqliteStore {
 fn end_leases(db: &Connection, now: i64) -> rusqlite::Result<()> {
     db.execute(
         "-- credentials.end_all_leases\nUPDATE credential_lease SET node = NULL",
+        [],
+    )?;
+    db.execute(
+        "-- broadcasts.end_all_leases\nUPDATE broadcast SET node = NULL WHERE node IS NOT NULL",
         [],
     )?;
     let ended = db

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 
 /// How long to wait for another process that writes.
@@ -209,7 +210,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        db.set_prepared_statement_cache_capacity(160);
+        db.set_prepared_statement_cache_capacity(240);
         // Plans must not depend on values: else SQLite plans anew at nearly each
         // use of a prepared statement, which costs more than running it.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
+use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::contact::{Contact, Follow, Sighting, User, UserId};
+use hongyan_domain::contact::{Contact, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::port::{Binding, ContactFilter, Page, PeopleStore, StoreError};
 use hongyan_wechat::{OpenId, SessionKey, UnionId};
 use jiff::Timestamp;
@@ -11,8 +12,9 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::credentials::refuse_missing;
 use super::fault::{Fault, Outcome};
+use super::followers::Step;
 use super::row::{millis, number, optional_time};
-use super::{SqliteStore, ledger, users};
+use super::{SqliteStore, followers, ledger, users};
 use crate::codes;
 use crate::secret;
 
@@ -174,13 +176,72 @@ impl PeopleStore for SqliteStore {
         let id = id.clone();
         self.write(1, move |db| users::remove(db, &id)).await
     }
+
+    async fn accounts_of(&self, openids: &[OpenId]) -> Result<Vec<Vec<AccountId>>, StoreError> {
+        let openids = openids.to_vec();
+        self.read(move |db| users::accounts_of(db, &openids)).await
+    }
+
+    async fn openids_of(
+        &self,
+        account: AccountId,
+        who: &[RecipientId],
+    ) -> Result<Vec<Option<OpenId>>, StoreError> {
+        let who = who.to_vec();
+        self.read(move |db| users::openids_of(db, account, &who))
+            .await
+    }
+
+    async fn follower_sync(&self, account: AccountId) -> Result<Option<FollowerSync>, StoreError> {
+        self.read(move |db| followers::find(db, account)).await
+    }
+
+    async fn step_follower_sync(
+        &self,
+        account: AccountId,
+        from: Option<&FollowerSync>,
+        step: &SyncStep,
+        to: &FollowerSync,
+    ) -> Result<bool, StoreError> {
+        let gone = if *step == SyncStep::ListEnded {
+            let to = to.clone();
+            self.read(move |db| followers::unlisted(db, account, &to))
+                .await?
+        } else {
+            Vec::new()
+        };
+        let step = Step {
+            account,
+            from: from.cloned(),
+            step: step.clone(),
+            to: to.clone(),
+            gone,
+        };
+        let now = millis(self.clock.now());
+        self.write(step.rows(), move |db| step.take(db, now)).await
+    }
+
+    async fn undescribed(
+        &self,
+        account: AccountId,
+        after: Option<&OpenId>,
+        limit: usize,
+    ) -> Result<Vec<OpenId>, StoreError> {
+        let after = after.cloned();
+        self.read(move |db| followers::undescribed(db, account, after.as_ref(), limit))
+            .await
+    }
+
+    async fn count_contacts(&self, account: AccountId) -> Result<(u64, u64), StoreError> {
+        self.read(move |db| followers::count(db, account)).await
+    }
 }
 
 /// The columns [`contact`] expects, in a query over `contact c`.
 macro_rules! contact_columns {
     () => {
         "c.account, c.openid, c.unionid, c.follow, c.followed_at, c.unfollowed_at, c.scene, \
-         c.seen_at, c.created_at"
+         c.seen_at, c.created_at, c.details"
     };
 }
 use contact_columns;
@@ -199,6 +260,11 @@ fn contact(row: &Row<'_>) -> Outcome<Contact> {
         scene: row.get(6)?,
         seen_at: from_millisecond(row.get(7)?),
         created_at: from_millisecond(row.get(8)?),
+        details: row
+            .get::<_, Option<String>>(9)?
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()?,
     })
 }
 

@@ -1,13 +1,14 @@
-//! Clearing away the messages of removed accounts, and their callbacks, people and
-//! consents. An account can have millions;
-//! removing it makes them invisible at once, and the writer deletes them when it
-//! has nothing else to do.
+//! Clearing away the messages of removed accounts, their callbacks, people, consents
+//! and files, and what broadcasts have kept that are over. An account can have
+//! millions; removing it makes them invisible at once, and the writer deletes them when
+//! it has nothing else to do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::broadcast;
 use super::fault::Outcome;
 use super::term::{self, Field};
 
@@ -33,14 +34,19 @@ impl Purge {
     }
 }
 
-/// Deletes some messages of one removed account; notes when none are left.
+/// Files deleted in one step: each can have ten megabytes.
+const FILES: i64 = 2;
+
+/// Deletes some messages of one removed account; notes when nothing is left.
 pub(super) fn step(db: &Connection, purge: &Purge) -> Outcome<()> {
     let account: Option<i64> = db
         .prepare_cached("-- purge.account\nSELECT id FROM removed_account LIMIT 1")?
         .query_one([], |row| row.get(0))
         .optional()?;
     let Some(account) = account else {
-        purge.put_off();
+        if !broadcast::clear_away(db)? {
+            purge.put_off();
+        }
         return Ok(());
     };
     let mut messages = db.prepare_cached(
@@ -94,12 +100,14 @@ fn others(db: &Connection, account: i64) -> Outcome<bool> {
         some!("service_window", "account", "openid"),
         some!("contact", "account", "openid"),
         some!("app_user_openid", "account", "openid"),
+        some!("tally", "account", "message"),
     ] {
         if db.prepare_cached(table)?.execute([account, STEP])? > 0 {
             return Ok(true);
         }
     }
-    Ok(false)
+    let files = some!("media", "+account", "seq");
+    Ok(db.prepare_cached(files)?.execute([account, FILES])? > 0)
 }
 
 /// Removes a message that is over with all that lies beside it.

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Outcome;
 use super::row::{MESSAGE_COLUMNS, MessageRow, message_columns, millis, number};
 use super::settle::expect_one;
-use super::{SqliteStore, ledger, settle};
+use super::{SqliteStore, ledger, settle, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
 
@@ -27,10 +27,12 @@ impl QueueStore for SqliteStore {
         account: AccountId,
         limit: usize,
         lease: Duration,
+        least: Priority,
     ) -> Result<Batch, StoreError> {
         let now = self.clock.now();
         let until = after(now, lease);
-        let hand_out = move |db: &Connection| claim(db, account, limit, millis(now), millis(until));
+        let hand_out =
+            move |db: &Connection| claim(db, account, limit, least, millis(now), millis(until));
         let (taken, next_due_at) = self.write(limit, hand_out).await?;
         let claimed = taken
             .into_iter()
@@ -40,6 +42,17 @@ impl QueueStore for SqliteStore {
             claimed,
             next_due_at: next_due_at.map(from_millisecond),
         })
+    }
+
+    async fn backlog(
+        &self,
+        account: AccountId,
+        least: Priority,
+        at_most: usize,
+    ) -> Result<usize, StoreError> {
+        let now = millis(self.clock.now());
+        self.read(move |db| backlog(db, account, least, at_most, now))
+            .await
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
@@ -89,6 +102,7 @@ fn claim(
     db: &Connection,
     account: AccountId,
     limit: usize,
+    least: Priority,
     now: i64,
     until: i64,
 ) -> Outcome<Taken> {
@@ -102,7 +116,7 @@ fn claim(
          FROM work w CROSS JOIN message m ON m.seq = w.seq \
          WHERE w.account = ?1 AND w.band = ?2 ORDER BY w.due_at, w.seq LIMIT ?3"
     ))?;
-    for priority in Priority::ALL {
+    for priority in as_urgent_as(least) {
         // One more than can be taken: it tells when to come again.
         let wanted = number(limit - due.len()).saturating_add(1);
         let mut rows = waiting.query(params![account.0, priority.band(), wanted])?;
@@ -134,6 +148,38 @@ fn claim(
         expect_one("queue.claim", leased)?;
     }
     Ok((due, next_due_at))
+}
+
+/// From the most urgent down to `least`.
+fn as_urgent_as(least: Priority) -> impl Iterator<Item = Priority> {
+    Priority::ALL
+        .into_iter()
+        .take_while(move |priority| priority.band() <= least.band())
+}
+
+fn backlog(
+    db: &Connection,
+    account: AccountId,
+    least: Priority,
+    at_most: usize,
+    now: i64,
+) -> Outcome<usize> {
+    let mut due = db.prepare_cached(
+        "-- queue.backlog\n\
+         SELECT count(*) FROM (SELECT 1 FROM work \
+            WHERE account = ?1 AND band = ?2 AND due_at <= ?3 LIMIT ?4)",
+    )?;
+    let at_most = number(at_most);
+    let mut counted = 0;
+    for priority in as_urgent_as(least) {
+        let wanted = at_most - counted;
+        let found: i64 = due
+            .query_one(params![account.0, priority.band(), now, wanted], |row| {
+                row.get(0)
+            })?;
+        counted += found;
+    }
+    Ok(usize::try_from(counted).unwrap_or(usize::MAX))
 }
 
 /// What is handed out. A message that cannot be read back must not keep the
@@ -191,7 +237,7 @@ fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
         "-- queue.end_lease\n\
          UPDATE work SET lease_token = lease_token + 1 WHERE seq = ?1 AND claimed_at IS NOT NULL",
     )?;
-    for (seq, _, may_have_gone_out) in &late {
+    for (seq, id, may_have_gone_out) in &late {
         end_lease.execute([seq])?;
         let over = settle::Over {
             state: if *may_have_gone_out {
@@ -205,6 +251,9 @@ fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
         };
         finisher.finish(*seq, &over)?;
         ledger::return_hold(db, *seq, use_of_end(over.state), from_millisecond(now))?;
+        if over.state == State::Expired {
+            tally::take_back(db, *id)?;
+        }
     }
     Ok(late.into_iter().map(|(_, id, _)| id).collect())
 }

@@ -3,7 +3,7 @@
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::delivery::{Attempt, Delivery, Receipt};
 use hongyan_domain::message::{Message, State};
-use hongyan_domain::{AccountId, KeyId, MessageId};
+use hongyan_domain::{AccountId, BroadcastId, KeyId, MessageId};
 use hongyan_wechat::MsgId;
 use jiff::Timestamp;
 use rusqlite::Row;
@@ -28,17 +28,28 @@ pub(super) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// A count of ours that fits, or the largest that does.
+pub(super) fn large(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A column with a count; ours are never negative.
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get(column).map(i64::cast_unsigned)
+}
+
 /// The columns `MessageRow::read` expects, first in a query over `message m`.
 macro_rules! message_columns {
     () => {
         "m.id, m.account, m.created_at, m.openid, m.reference, m.priority, m.on_unknown, \
-         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context"
+         m.send_at, m.expires_at, m.created_by, m.content, m.metadata, m.trace_context, \
+         m.broadcast, m.handling"
     };
 }
 pub(super) use message_columns;
 
 /// How many columns that are.
-pub(super) const MESSAGE_COLUMNS: usize = 13;
+pub(super) const MESSAGE_COLUMNS: usize = 15;
 
 /// A row of `message`, not yet understood: that costs time which the writing
 /// thread does not have.
@@ -57,6 +68,8 @@ pub(super) struct MessageRow {
     content: String,
     metadata: Option<String>,
     trace_context: Option<String>,
+    broadcast: Option<[u8; 16]>,
+    handling: Option<String>,
 }
 
 impl MessageRow {
@@ -75,6 +88,8 @@ impl MessageRow {
             content: row.get(10)?,
             metadata: row.get(11)?,
             trace_context: row.get(12)?,
+            broadcast: row.get(at::BROADCAST)?,
+            handling: row.get(14)?,
         })
     }
 
@@ -94,6 +109,12 @@ impl MessageRow {
             created_by: self.created_by.map(KeyId::from_bytes),
             // A trace that cannot be continued is no reason not to send.
             trace_context: self.trace_context.and_then(|text| text.parse().ok()),
+            broadcast: self.broadcast.map(BroadcastId::from_bytes),
+            handling: self
+                .handling
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()?,
         })
     }
 }
@@ -118,6 +139,7 @@ pub(super) mod at {
     pub(in crate::sqlite) const CREATED_AT: usize = 2;
     pub(in crate::sqlite) const OPENID: usize = 3;
     pub(in crate::sqlite) const REFERENCE: usize = 4;
+    pub(in crate::sqlite) const BROADCAST: usize = 13;
     pub(in crate::sqlite) const WORK_ERRCODE: usize = super::MESSAGE_COLUMNS + 3;
     pub(in crate::sqlite) const STATE: usize = super::MESSAGE_COLUMNS + 4;
     pub(in crate::sqlite) const OUTCOME_ERRCODE: usize = super::MESSAGE_COLUMNS + 6;

@@ -13,6 +13,7 @@ use hongyan_domain::delivery::Delivery;
 use hongyan_domain::message::{Kind, State, Status};
 use hongyan_domain::port::{MessageFilter, Page};
 use jiff::Timestamp;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::fault::{Fault, Outcome};
@@ -48,6 +49,11 @@ macro_rules! stream {
 const ALL: &str = stream!("all", "message d", "true");
 const OPEN: &str = stream!("open", "work d", "true");
 const OF_ACCOUNT: &str = stream!("of_account", "message d", "d.account = ?3 AND d.kind = ?4");
+const OF_BROADCAST: &str = stream!(
+    "of_broadcast",
+    "message d INDEXED BY message_broadcast",
+    "d.broadcast = ?3"
+);
 const IN_STATE: &str = stream!(
     "in_state",
     "outcome d",
@@ -77,11 +83,12 @@ const AWAITED: &str = stream!("awaited", "awaited d", "d.settled_at < ?3");
 struct Stream {
     sql: &'static str,
     from: i64,
-    key: Vec<i64>,
+    key: Vec<Value>,
 }
 
 impl Stream {
-    fn new(sql: &'static str, key: Vec<i64>) -> Self {
+    fn new<K: Into<Value>>(sql: &'static str, key: Vec<K>) -> Self {
+        let key = key.into_iter().map(Into::into).collect();
         Self { sql, from: 0, key }
     }
 }
@@ -100,7 +107,8 @@ pub(super) fn search(
     for Stream { sql, from, key } in streams(db, filter, &accounts, first, last)? {
         let from = from.max(first);
         let mut rows = db.prepare_cached(sql)?;
-        let mut rows = rows.query(params_from_iter([from, last].into_iter().chain(key)))?;
+        let bounds = [from, last].map(Value::from);
+        let mut rows = rows.query(params_from_iter(bounds.into_iter().chain(key)))?;
         let mut taken = 0;
         while taken < page.limit
             && let Some(row) = rows.next()?
@@ -191,7 +199,7 @@ fn streams(
         let key = vec![term::span(first), entered, term::hash(field, text)];
         let unentered = Stream {
             from: term::messages(newest).0,
-            ..Stream::new(ALL, Vec::new())
+            ..Stream::new(ALL, Vec::<i64>::new())
         };
         Ok(vec![unentered, Stream::new(WITH_TERM, key)])
     };
@@ -206,6 +214,10 @@ fn streams(
     if let Some(openid) = &filter.openid {
         return with_term(Field::OpenId, openid.as_str());
     }
+    if let Some(broadcast) = &filter.broadcast {
+        let key = vec![broadcast.as_bytes().to_vec()];
+        return Ok(vec![Stream::new(OF_BROADCAST, key)]);
+    }
     if let Some(before) = filter.no_receipt_since {
         return Ok(vec![Stream::new(AWAITED, vec![millis(before)])]);
     }
@@ -215,7 +227,7 @@ fn streams(
             .collect()
     } else {
         match filter.status.map(Status::state) {
-            Some(State::Open) => vec![Stream::new(OPEN, Vec::new())],
+            Some(State::Open) => vec![Stream::new(OPEN, Vec::<i64>::new())],
             Some(
                 state @ (State::Delivered
                 | State::Undelivered
@@ -232,7 +244,7 @@ fn streams(
                     .flat_map(|kind| by_account(OF_ACCOUNT, codes::kind_code(kind).into()))
                     .collect()
             }
-            Some(State::Accepted) | None => vec![Stream::new(ALL, Vec::new())],
+            Some(State::Accepted) | None => vec![Stream::new(ALL, Vec::<i64>::new())],
         }
     })
 }
@@ -255,6 +267,13 @@ fn fitting(
             .is_some_and(|end| created_at >= millis(end))
     {
         return Ok(None);
+    }
+    if let Some(broadcast) = &filter.broadcast {
+        let stored = row.get_ref(at::BROADCAST)?.as_blob_or_null();
+        let stored = stored.map_err(rusqlite::Error::from)?;
+        if stored != Some(broadcast.as_bytes().as_slice()) {
+            return Ok(None);
+        }
     }
     if let Some(kind) = filter.kind
         && row.get::<_, i16>(at::KIND)? != codes::kind_code(kind)
@@ -318,6 +337,7 @@ mod tests {
             include_str!("migrations/0001.sql"),
             include_str!("migrations/0003.sql"),
             include_str!("migrations/0004.sql"),
+            include_str!("migrations/0005.sql"),
         ] {
             db.execute_batch(step).unwrap();
         }
@@ -333,6 +353,10 @@ mod tests {
             (
                 OF_ACCOUNT,
                 "INDEX message_of_account (account=? AND kind=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                OF_BROADCAST,
+                "INDEX message_broadcast (broadcast=? AND rowid>? AND rowid<?)",
             ),
             (
                 IN_STATE,

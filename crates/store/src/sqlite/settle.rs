@@ -9,7 +9,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
 use super::row::{millis, number, optional_millis};
-use super::{ledger, receipt};
+use super::{ledger, receipt, reroute, tally};
+use crate::ledger::takes_tally_back;
 
 /// The end of a message's sending.
 #[derive(Debug)]
@@ -98,22 +99,22 @@ impl Settler<'_> {
             count_late_attempts(self.db, seq, &settlement.attempts)?;
             return Ok(Settled::LeaseLost);
         }
-        match settlement.decision {
-            Decision::Settle { state, msgid } => {
-                let at = millis(settlement.at);
-                let over = Over {
-                    state,
-                    msgid,
-                    at,
-                    attempts: &settlement.attempts,
-                };
-                self.finisher.finish(seq, &over)?;
-            }
-            Decision::RetryAt { at: until } => wait(self.db, seq, until, settlement)?,
-            Decision::Park { .. } => wait(self.db, seq, settlement.at, settlement)?,
-        }
+        // Before the message moves on: the ledger is that of the way it was on.
         if found.holds_consent || settlement.ledger.is_some() {
             ledger::settle(self.db, seq, settlement)?;
+        }
+        if takes_tally_back(settlement) {
+            tally::take_back(self.db, settlement.message)?;
+        }
+        match &settlement.decision {
+            Decision::Settle { state, msgid } => self.finish(seq, *state, *msgid, settlement)?,
+            Decision::RetryAt { at: until } => wait(self.db, seq, *until, settlement)?,
+            Decision::Park { .. } => wait(self.db, seq, settlement.at, settlement)?,
+            Decision::Reroute(way) => {
+                if !reroute::go_on(self.db, seq, way, settlement)? {
+                    self.finish(seq, State::Failed, None, settlement)?;
+                }
+            }
         }
         if settlement.awaits_receipt
             && let Decision::Settle {
@@ -124,6 +125,22 @@ impl Settler<'_> {
             receipt::await_receipt(self.db, seq, msgid, millis(settlement.at))?;
         }
         Ok(Settled::Written)
+    }
+
+    fn finish(
+        &mut self,
+        seq: i64,
+        state: State,
+        msgid: Option<MsgId>,
+        settlement: &Settlement,
+    ) -> Outcome<()> {
+        let over = Over {
+            state,
+            msgid,
+            at: millis(settlement.at),
+            attempts: &settlement.attempts,
+        };
+        self.finisher.finish(seq, &over)
     }
 
     fn note_attempts(&mut self, seq: i64, before: i64, attempts: &[Attempt]) -> Outcome<()> {

@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::port::{StoreError, TemplateStore};
-use hongyan_domain::template::Template;
+use hongyan_domain::port::{Page, StoreError, TemplateStore};
+use hongyan_domain::template::{Template, TemplateChange, TemplateUse};
 use hongyan_wechat::TemplateId;
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::SqliteStore;
 use super::credentials::refuse_missing;
 use super::fault::Outcome;
 use super::row::millis;
+use super::{SqliteStore, template_changes};
 use crate::codes;
 
 #[async_trait]
@@ -20,9 +21,46 @@ impl TemplateStore for SqliteStore {
         &self,
         account: AccountId,
         templates: &[Template],
+        changes: &[TemplateChange],
     ) -> Result<(), StoreError> {
-        let templates = templates.to_vec();
-        self.write(templates.len(), move |db| replace(db, account, &templates))
+        let (templates, changes) = (templates.to_vec(), changes.to_vec());
+        self.write(templates.len() + changes.len(), move |db| {
+            replace(db, account, &templates)?;
+            template_changes::keep(db, account, &changes)
+        })
+        .await
+    }
+
+    async fn template_changes(
+        &self,
+        account: AccountId,
+        page: &Page<i64>,
+    ) -> Result<Vec<(i64, TemplateChange)>, StoreError> {
+        let page = *page;
+        self.read(move |db| template_changes::list(db, account, page))
+            .await
+    }
+
+    async fn note_template_uses(
+        &self,
+        uses: &[(AccountId, TemplateId, TemplateUse)],
+    ) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let uses = uses.to_vec();
+        self.write(uses.len(), move |db| template_changes::note_uses(db, &uses))
+            .await
+    }
+
+    async fn template_uses(
+        &self,
+        account: AccountId,
+        id: &TemplateId,
+        since: Timestamp,
+    ) -> Result<Vec<TemplateUse>, StoreError> {
+        let (id, since) = (id.clone(), millis(since));
+        self.read(move |db| template_changes::uses(db, account, &id, since))
             .await
     }
 

@@ -97,6 +97,15 @@ pub(super) fn forget(db: &Connection, seq: i64, field: Field, text: &str) -> Out
     Ok(())
 }
 
+/// Enters a word of a message by itself.
+pub(super) fn enter(db: &Connection, seq: i64, field: Field, text: &str) -> Outcome<()> {
+    db.prepare_cached(
+        "-- term.enter\nINSERT OR IGNORE INTO term (span, term, seq) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![span(seq), hash(field, text), seq])?;
+    Ok(())
+}
+
 /// Notes that the span of `seq` has messages made from `oldest` to `newest`.
 pub(super) fn widen(db: &Connection, seq: i64, oldest: i64, newest: i64) -> Outcome<()> {
     db.prepare_cached(

@@ -1,6 +1,7 @@
 //! The users of the caller's own system and what is bound to them.
 
 use hongyan_domain::AccountId;
+use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::contact::{User, UserId};
 use hongyan_domain::port::{Binding, Page};
@@ -150,4 +151,57 @@ pub(super) fn remove(db: &Connection, id: &UserId) -> Outcome<()> {
         return Err(Fault::missing("the user"));
     }
     Ok(())
+}
+
+/// The accounts that know each of these openids. There are few accounts: each is asked.
+pub(super) fn accounts_of(db: &Connection, openids: &[OpenId]) -> Outcome<Vec<Vec<AccountId>>> {
+    let mut all = db.prepare_cached(
+        "-- users.accounts_of\n\
+         SELECT a.id FROM account a WHERE \
+            EXISTS (SELECT 1 FROM contact c WHERE c.account = a.id AND c.openid = ?1) \
+            OR EXISTS (SELECT 1 FROM app_user_openid o WHERE o.account = a.id AND o.openid = ?1) \
+         ORDER BY a.id",
+    )?;
+    openids
+        .iter()
+        .map(|openid| {
+            let accounts = all
+                .query_map([openid.as_str()], |row| row.get(0).map(AccountId))?
+                .collect::<Result<_, _>>()?;
+            Ok(accounts)
+        })
+        .collect()
+}
+
+/// The openids of people at an account, in order.
+pub(super) fn openids_of(
+    db: &Connection,
+    account: AccountId,
+    who: &[RecipientId],
+) -> Outcome<Vec<Option<OpenId>>> {
+    let mut of_unionid = db.prepare_cached(
+        "-- users.openid_of_unionid\n\
+         SELECT openid FROM contact WHERE unionid = ?2 AND account = ?1 ORDER BY openid LIMIT 1",
+    )?;
+    let mut of_user = db.prepare_cached(
+        "-- users.openid_of_user\n\
+         SELECT coalesce(\
+            (SELECT openid FROM app_user_openid WHERE user_id = ?2 AND account = ?1), \
+            (SELECT c.openid FROM app_user u JOIN contact c ON c.unionid = u.unionid \
+                WHERE u.id = ?2 AND c.account = ?1 ORDER BY c.openid LIMIT 1))",
+    )?;
+    who.iter()
+        .map(|one| {
+            let found: Option<String> = match one {
+                RecipientId::Openid(openid) => return Ok(Some(openid.clone())),
+                RecipientId::Unionid(unionid) => of_unionid
+                    .query_one(params![account.0, unionid.as_str()], |row| row.get(0))
+                    .optional()?,
+                RecipientId::UserId(id) => {
+                    of_user.query_one(params![account.0, id.as_str()], |row| row.get(0))?
+                }
+            };
+            Ok(found.map(OpenId::parse).transpose()?)
+        })
+        .collect()
 }

@@ -5,23 +5,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hongyan_domain::AccountId;
+use hongyan_domain::broadcast::BroadcastState;
 use hongyan_domain::callback::{Effect, Forwarded, Received};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::Sighting;
-use hongyan_domain::delivery::{Claimed, Decision, Settlement};
-use hongyan_domain::grant::Source;
+use hongyan_domain::delivery::{Claimed, Decision, Reroute, Settlement};
+use hongyan_domain::grant::{Hold, Source};
 use hongyan_domain::key::ApiKey;
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Handling, Priority, State};
 use hongyan_domain::port::{
-    Accepted, AccountStore, Cancellation, CredentialLease, CredentialStore, InboxStore, KeyStore,
-    LedgerStore, MessageStore, NewBatch, PeopleStore, QueueStore, Requeue, Settled, TemplateStore,
-    Walk, WebStore,
+    Accepted, AccountStore, Ask, BroadcastStore, Cancellation, CredentialLease, CredentialStore,
+    InboxStore, Intake, KeyStore, LedgerStore, MenuStore, MessageStore, NewBatch, Page,
+    PeopleStore, QueueStore, QuotaStore, Requeue, Settled, TemplateStore, Walk, WebStore,
 };
+use hongyan_domain::quota::CallsMade;
+use hongyan_domain::template::{TemplateChange, TemplateUse};
 use hongyan_store::PostgresStore;
 use hongyan_test_postgres::{Database, Server};
 use hongyan_wechat::AccessToken;
 use tokio::time::timeout;
 
+use super::broadcasts::{broadcast, expansion, people, tally};
 use super::options;
 use super::proxy::{self, Loss, Plan, Step};
 use crate::suite::{Kit, LEASE, over};
@@ -150,12 +154,16 @@ async fn a_claim_nobody_waited_for_is_given_back() {
     let mut abandoned = 0;
     for patience in 0..40 {
         let limit = Duration::from_micros(patience * 100);
-        match timeout(limit, store.claim(stage.account, 10, LEASE)).await {
+        match timeout(limit, store.claim(stage.account, 10, LEASE, Priority::Low)).await {
             Ok(batch) => release(&batch.unwrap().claimed).await,
             // Its caller has gone away, and perhaps it came through.
             Err(_) => abandoned += 1,
         }
-        let next = store.claim(stage.account, 10, LEASE).await.unwrap().claimed;
+        let next = store
+            .claim(stage.account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(next.len(), 1, "after {limit:?}");
         assert_eq!(next[0].interrupted_at, None);
         release(&next).await;
@@ -289,7 +297,7 @@ async fn accounts_are_added_and_removed_once() {
     assert_eq!(store.accounts().await.unwrap().len(), 7);
     stage
         .lose(Loss::Answer, Step::Commit, async || {
-            store.replace_templates(stage.account, &[]).await
+            store.replace_templates(stage.account, &[], &[]).await
         })
         .await
         .unwrap_or_else(|error| panic!("{error}"));
@@ -439,5 +447,189 @@ async fn what_can_be_used_once_is_used_once() {
         .unwrap();
     for state in store.forwards(callback.id).await.unwrap() {
         assert_eq!(state.attempts, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_goes_on_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let account = stage.account;
+    let page = Page {
+        limit: 10,
+        after: None,
+    };
+    for (loss, number) in [(Loss::Answer, 0), (Loss::Request, 3)] {
+        let mut made = number;
+        let added = stage
+            .lose(loss, Step::Commit, async || {
+                made += 1;
+                let key = kit.idempotency(kit.key_id(), "k", "answer");
+                store
+                    .add_broadcast(&broadcast(kit, account, made), Some(&key))
+                    .await
+            })
+            .await;
+        assert_eq!(added, Ok(()), "{loss:?}");
+        let id = broadcast(kit, account, made).id;
+        assert!(store.broadcast(id).await.unwrap().is_some());
+        let mut first = 0;
+        let taken = stage
+            .lose(loss, Step::Commit, async || {
+                let intake = Intake {
+                    first,
+                    chunks: vec![people(kit, first as usize, 2)],
+                    load_cursor: None,
+                };
+                first += 1;
+                store.add_recipients(id, &intake).await
+            })
+            .await;
+        let stands = taken.unwrap().unwrap();
+        assert_eq!((stands.chunks, stands.recipients), (3, 6), "{loss:?}");
+        let states = [
+            BroadcastState::Loading,
+            BroadcastState::Ready,
+            BroadcastState::Paused,
+            BroadcastState::Running,
+        ];
+        let mut at = 0;
+        let moved = stage
+            .lose(loss, Step::Commit, async || {
+                at += 1;
+                let (from, to) = ([states[at - 1]], states[at]);
+                store.move_broadcast(id, &from, to, None, kit.now()).await
+            })
+            .await;
+        assert_eq!(moved.unwrap().unwrap().state, BroadcastState::Running);
+        let mut chunk = 0;
+        let expanded = stage
+            .lose(loss, Step::Commit, async || {
+                let made = expansion(store, kit, account, id, chunk).await;
+                chunk += 1;
+                store.expand(id, &made).await
+            })
+            .await;
+        let expanded = expanded.unwrap().unwrap();
+        assert_eq!((expanded.messages, expanded.duplicates), (2, 0), "{loss:?}");
+        let counts = store.broadcast_counts(id).await.unwrap();
+        assert_eq!(counts, [(State::Open, 6)], "{loss:?}");
+        assert!(store.skipped(id, &page).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_is_counted_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let account = stage.account;
+    let page = Page {
+        limit: 10,
+        after: None,
+    };
+    for (loss, times) in [(Loss::Answer, 3), (Loss::Request, 6)] {
+        let menu = stage
+            .lose(loss, Step::Commit, async || {
+                store
+                    .keep_menu(account, Some("{}"), None, None, kit.now())
+                    .await
+            })
+            .await;
+        assert_eq!(menu.unwrap().version, times, "{loss:?}");
+        let cleared = stage
+            .lose(loss, Step::Commit, async || {
+                store.count_clearing(account, 202_611).await
+            })
+            .await;
+        assert_eq!(cleared, Ok(times), "{loss:?}");
+        let call = CallsMade {
+            account,
+            path: "/x".to_owned(),
+            day: 1,
+            calls: 5,
+        };
+        stage
+            .lose(loss, Step::Commit, async || {
+                store.note_calls(std::slice::from_ref(&call)).await
+            })
+            .await
+            .unwrap();
+        let quotas = store.quotas(account, 1).await.unwrap();
+        assert_eq!(quotas[0].ours, u64::from(5 * times), "{loss:?}");
+        let used = TemplateUse {
+            key: None,
+            messages: 2,
+            last_at: kit.now(),
+        };
+        let template: hongyan_wechat::TemplateId = "tpl".parse().unwrap();
+        let uses = [(account, template.clone(), used.clone())];
+        stage
+            .lose(loss, Step::Commit, async || {
+                store.note_template_uses(&uses).await
+            })
+            .await
+            .unwrap();
+        let found = store.template_uses(account, &template, kit.now()).await;
+        assert_eq!(found.unwrap()[0].messages, u64::from(2 * times));
+        let change = TemplateChange {
+            template_id: template,
+            at: kit.now(),
+            before: None,
+            after: None,
+            senders: vec![used],
+        };
+        stage
+            .lose(loss, Step::Commit, async || {
+                let changes = std::slice::from_ref(&change);
+                store.replace_templates(account, &[], changes).await
+            })
+            .await
+            .unwrap();
+        let found = store.template_changes(account, &page).await.unwrap();
+        assert_eq!(found.len(), times as usize, "{loss:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_counted_and_sent_on_once() {
+    let stage = Stage::set().await;
+    let Stage { store, kit, .. } = &stage;
+    let mp = kit.account(store, "mp").await;
+    for loss in [Loss::Answer, Loss::Request] {
+        let mut last = None;
+        let sent_on = stage
+            .lose(loss, Step::Commit, async || {
+                let plan = stage.plan.lock().unwrap().take();
+                kit.queue(store, stage.account).await;
+                let claimed = stage.claim_one().await;
+                *stage.plan.lock().unwrap() = plan;
+                let ask = Ask {
+                    message: claimed.message.id,
+                    openid: claimed.message.to.clone(),
+                    need: None,
+                    tallies: vec![tally(1, 1)],
+                };
+                let held = store.clear(stage.account, &[ask]).await;
+                assert_eq!(held, Ok(vec![Hold::Free]));
+                let way = Reroute {
+                    account: mp,
+                    to: kit.openid("mPerson"),
+                    content: claimed.message.content.clone(),
+                    handling: Handling::default(),
+                };
+                let decision = Decision::Reroute(Box::new(way));
+                let mut onward = kit.settlement(&claimed, vec![kit.refused(43004)], decision);
+                onward.tallied = true;
+                last = Some(onward.clone());
+                stage.settle(onward).await
+            })
+            .await;
+        assert_eq!(sent_on, Settled::Written, "{loss:?}");
+        let last = last.unwrap();
+        // Told once more by a caller who did not hear it.
+        assert_eq!(stage.settle(last.clone()).await, Settled::Written);
+        let delivery = kit.delivery(store, last.message).await;
+        assert_eq!(delivery.message.account, mp);
+        assert_eq!((delivery.attempt_count, delivery.attempts.len()), (1, 1));
     }
 }

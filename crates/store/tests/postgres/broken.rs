@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hongyan_domain::delivery::Settlement;
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{
     Accepted, AccountStore, MessageStore, NewBatch, QueueStore, Settled, Store, StoreError,
 };
@@ -62,7 +62,7 @@ async fn accept(store: &PostgresStore, kit: &Kit, account: AccountId, told: &Tol
 async fn send(store: &PostgresStore, kit: &Kit, account: AccountId, told: &Told) {
     loop {
         let was_over = told.is_over.load(Ordering::SeqCst);
-        let batch = match store.claim(account, 20, LEASE).await {
+        let batch = match store.claim(account, 20, LEASE, Priority::Low).await {
             Ok(batch) => batch,
             Err(StoreError::Unavailable { .. }) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -213,7 +213,7 @@ fn a_server_that_says_nothing_holds_nobody_up() {
         };
         let (ping, claim, accepted) = tokio::join!(
             store.ping(),
-            store.claim(account, 10, LEASE),
+            store.claim(account, 10, LEASE, Priority::Low),
             store.accept(batch)
         );
         for refused in [ping, claim.map(drop), accepted.map(drop)] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hongyan_domain::clock::after;
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{
     AccountStore, CredentialLease, CredentialStore, Hint, MessageStore, NewBatch, QueueStore,
     Store, TemplateStore,
@@ -34,7 +34,10 @@ async fn nobody_is_handed_what_another_has() {
     let drain = async |store: &PostgresStore| {
         let mut taken = Vec::new();
         loop {
-            let batch = store.claim(account, 40, LEASE).await.unwrap();
+            let batch = store
+                .claim(account, 40, LEASE, Priority::Low)
+                .await
+                .unwrap();
             if batch.claimed.is_empty() && batch.next_due_at.is_none_or(|at| at > kit.now()) {
                 return taken;
             }
@@ -64,11 +67,14 @@ async fn together_they_have_no_more_under_way_than_allowed() {
     for _ in 0..30 {
         kit.queue(&one, account).await;
     }
-    let first = one.claim(account, 100, LEASE).await.unwrap();
+    let first = one.claim(account, 100, LEASE, Priority::Low).await.unwrap();
     assert_eq!(first.claimed.len(), 10);
     let pause = Duration::from_millis(20);
     assert_eq!(first.next_due_at, Some(after(kit.now(), pause)));
-    let none = other.claim(account, 100, LEASE).await.unwrap();
+    let none = other
+        .claim(account, 100, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert!(none.claimed.is_empty());
     assert_eq!(none.next_due_at, Some(after(kit.now(), pause)));
     let ends: Vec<_> = first.claimed[..3]
@@ -80,17 +86,23 @@ async fn together_they_have_no_more_under_way_than_allowed() {
     // gets no more than its half.
     one.sending(account, 7);
     assert!(
-        one.claim(account, 100, LEASE)
+        one.claim(account, 100, LEASE, Priority::Low)
             .await
             .unwrap()
             .claimed
             .is_empty()
     );
-    let next = other.claim(account, 100, LEASE).await.unwrap();
+    let next = other
+        .claim(account, 100, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert_eq!(next.claimed.len(), 3);
     // What a dead node holds no longer counts once its leases are over.
     kit.clock.advance(LEASE);
-    let rest = other.claim(account, 100, LEASE).await.unwrap();
+    let rest = other
+        .claim(account, 100, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert_eq!(rest.claimed.len(), 10);
 }
 
@@ -109,9 +121,12 @@ async fn together_they_are_no_faster_than_allowed() {
     };
     one.accept(batch).await.unwrap();
     let begin = kit.now();
-    let first = one.claim(account, 50, LEASE).await.unwrap();
+    let first = one.claim(account, 50, LEASE, Priority::Low).await.unwrap();
     assert_eq!(first.claimed.len(), 10, "a tenth of a second's worth");
-    let none = other.claim(account, 50, LEASE).await.unwrap();
+    let none = other
+        .claim(account, 50, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert!(none.claimed.is_empty());
     let soon = Some(after(begin, Duration::from_millis(10)));
     assert_eq!((first.next_due_at, none.next_due_at), (soon, soon));
@@ -119,7 +134,12 @@ async fn together_they_are_no_faster_than_allowed() {
     for i in 0..100 {
         kit.clock.advance(Duration::from_millis(30));
         let store = if i % 3 == 0 { &one } else { &other };
-        sent += store.claim(account, 50, LEASE).await.unwrap().claimed.len();
+        sent += store
+            .claim(account, 50, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed
+            .len();
     }
     assert!((305..=311).contains(&sent), "{sent} in three seconds");
 }
@@ -146,7 +166,7 @@ async fn one_hears_what_the_other_did() {
         .await
         .unwrap();
     hear(&other, Hint::Due(account)).await;
-    one.replace_templates(account, &[]).await.unwrap();
+    one.replace_templates(account, &[], &[]).await.unwrap();
     hear(&other, Hint::Changed(account)).await;
     // After its connection broke it cannot know what was said.
     Server::shared().cut(&database);

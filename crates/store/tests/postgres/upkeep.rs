@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use hongyan_domain::callback::{CallbackFilter, Effect, Forwarded, NewReceipt};
 use hongyan_domain::clock::after;
-use hongyan_domain::contact::Sighting;
+use hongyan_domain::contact::{
+    ContactDetails, Described, Follow, FollowerSync, Sighting, SyncPhase, SyncStep,
+};
+use hongyan_domain::delivery::{Decision, Reroute};
 use hongyan_domain::grant::WindowCause;
-use hongyan_domain::message::{Kind, State, Status};
+use hongyan_domain::message::{Handling, Kind, Priority, State, Status};
 use hongyan_domain::port::{
-    AccountStore, Ask, InboxStore, LedgerStore, MessageFilter, MessageStore, Need, NewBatch, Page,
-    PeopleStore, QueueStore, Store,
+    AccountStore, Ask, BroadcastStore, InboxStore, LedgerStore, MessageFilter, MessageStore, Need,
+    NewBatch, Page, PeopleStore, QueueStore, QuotaStore, Store,
 };
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_store::{PostgresOptions, PostgresStore, Seal};
@@ -19,6 +22,7 @@ use hongyan_test_postgres::{KEY, Server, Settings};
 use hongyan_wechat::MsgId;
 use tokio_postgres::Client;
 
+use super::broadcasts::{expansion, running, tally};
 use super::{eventually, open, runtime, visit};
 use crate::suite::{FILLED, Kit, LEASE, over};
 
@@ -38,7 +42,11 @@ async fn old_messages_go_in_steps_that_do_not_begin_anew() {
     for _ in 0..20 {
         slow.push(kit.queue(&store, account).await);
     }
-    let held = store.claim(account, 20, LEASE * 10).await.unwrap().claimed;
+    let held = store
+        .claim(account, 20, LEASE * 10, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     kit.advance(1);
     for _ in 0..10 {
         kit.bring_to(&store, account, State::Accepted).await;
@@ -110,15 +118,12 @@ async fn people_and_callbacks_of_a_removed_account_are_cleared_away() {
     }
 }
 
-/// The schema as version 2 made it, with an account in it: what that version
-/// still writes fits the new one, too.
+/// A schema as an older version made it, with what that version wrote: it reads
+/// back, and what that version still writes fits the new one, too.
 #[tokio::test]
 async fn an_older_schema_is_brought_up_to_date() {
-    let (made, older) = (
-        Server::shared().database(),
-        Server::shared().empty_database(),
-    );
     let kit = Kit::default();
+    let made = Server::shared().database();
     let store = open(&made, kit.clock.clone()).await;
     let id = kit.account(&store, "oa").await;
     store.shutdown().await;
@@ -133,45 +138,84 @@ async fn an_older_schema_is_brought_up_to_date() {
         .await
         .unwrap()
         .get(0);
-    let client = visit(&older).await;
-    for step in [
+    let steps = [
         include_str!("../../src/postgres/migrations/0001.sql"),
         include_str!("../../src/postgres/migrations/0002.sql"),
-    ] {
-        client.batch_execute(step).await.unwrap();
+        include_str!("../../src/postgres/migrations/0003.sql"),
+        include_str!("../../src/postgres/migrations/0004.sql"),
+    ];
+    for version in [2, 4] {
+        let older = Server::shared().empty_database();
+        let client = visit(&older).await;
+        for step in &steps[..version] {
+            client.batch_execute(step).await.unwrap();
+        }
+        client
+            .execute(
+                "INSERT INTO meta (name, value) VALUES ('application', 'hongyan'), \
+                    ('schema', $2), ('seal_probe', $1)",
+                &[&probe, &version.to_string()],
+            )
+            .await
+            .unwrap();
+        let add = "INSERT INTO account (id, name, kind, appid, secret, token_mode, max_in_flight, \
+                disabled, created_at, updated_at) \
+             VALUES ($1, $2, 1, 'wx-' || $2, $3, 1, 10000, false, 1, 1)";
+        client.execute(add, &[&id.0, &"oa", &secret]).await.unwrap();
+        client
+            .execute("INSERT INTO lane (account) VALUES ($1)", &[&id.0])
+            .await
+            .unwrap();
+        let former = kit.message(id);
+        let content = serde_json::to_string(&former.content).unwrap();
+        let uuid = former.id.digits();
+        let queue = format!(
+            "INSERT INTO message (id, account, created_at, kind, priority, on_unknown, openid, \
+                content) VALUES ('{uuid}', {account}, {now}, 1, 1, 0, 'oPerson', $1)",
+            account = id.0,
+            now = kit.now().as_millisecond()
+        );
+        client.execute(&queue, &[&content]).await.unwrap();
+        let work = format!(
+            "INSERT INTO work (id, account, band, due_at) VALUES ('{uuid}', {}, 1, 1)",
+            id.0
+        );
+        client.batch_execute(&work).await.unwrap();
+        if version >= 4 {
+            let person = format!(
+                "INSERT INTO contact (account, openid, follow, seen_at, created_at) \
+                 VALUES ({}, 'oPerson', 1, 1, 1)",
+                id.0
+            );
+            client.batch_execute(&person).await.unwrap();
+        }
+
+        let store = open(&older, kit.clock.clone()).await;
+        let none: &[u8] = &[];
+        client
+            .execute(add, &[&(id.0 + 1), &"older", &none])
+            .await
+            .unwrap();
+        client
+            .execute("DELETE FROM account WHERE name = 'older'", &[])
+            .await
+            .unwrap();
+        let accounts = store.accounts().await.unwrap();
+        assert_eq!(accounts[0].settings, kit.settings("oa"));
+        assert_eq!(accounts[0].state.breaker, None);
+        assert_eq!(kit.claim_one(&store, id).await.message, former);
+        assert_eq!(kit.delivery(&store, former.id).await.message, former);
+        if version >= 4 {
+            let openid = kit.openid("oPerson");
+            let person = store.contact(id, &openid).await.unwrap().unwrap();
+            assert_eq!((person.follow, person.details), (Follow::Following, None));
+            assert_eq!(store.undescribed(id, None, 9).await.unwrap(), [openid]);
+        }
+        let message = kit.queue(&store, id).await;
+        assert_eq!(kit.claim_one(&store, id).await.message.id, message);
+        kit.told(&store, id, &[]).await;
+        store.shutdown().await;
     }
-    client
-        .execute(
-            "INSERT INTO meta (name, value) VALUES ('application', 'hongyan'), ('schema', '2'), \
-                ('seal_probe', $1)",
-            &[&probe],
-        )
-        .await
-        .unwrap();
-    let add = "INSERT INTO account (id, name, kind, appid, secret, token_mode, max_in_flight, \
-            disabled, created_at, updated_at) \
-         VALUES ($1, $2, 1, 'wx-' || $2, $3, 1, 10000, false, 1, 1)";
-    client.execute(add, &[&id.0, &"oa", &secret]).await.unwrap();
-    client
-        .execute("INSERT INTO lane (account) VALUES ($1)", &[&id.0])
-        .await
-        .unwrap();
-    let store = open(&older, kit.clock.clone()).await;
-    let none: &[u8] = &[];
-    client
-        .execute(add, &[&(id.0 + 1), &"older", &none])
-        .await
-        .unwrap();
-    client
-        .execute("DELETE FROM account WHERE name = 'older'", &[])
-        .await
-        .unwrap();
-    let accounts = store.accounts().await.unwrap();
-    assert_eq!(accounts[0].settings, kit.settings("oa"));
-    let message = kit.queue(&store, id).await;
-    assert_eq!(kit.claim_one(&store, id).await.message.id, message);
-    kit.told(&store, id, &[]).await;
-    store.shutdown().await;
 }
 
 /// What is left of an account that another node removed before it ended.
@@ -380,8 +424,21 @@ fn plans_made_for_empty_tables_fit_full_ones() {
         };
         // These look at the catalogue and at small tables.
         let of_large_tables = [
-            "claim", "settle", "intake", "queue", "search", "messages", "inbox", "receipt",
-            "ledger", "people", "window", "forward",
+            "claim",
+            "settle",
+            "intake",
+            "queue",
+            "search",
+            "messages",
+            "inbox",
+            "receipt",
+            "ledger",
+            "people",
+            "window",
+            "forward",
+            "tally",
+            "expand",
+            "followers",
         ];
         if !of_large_tables.contains(&name.split('.').next().unwrap()) {
             continue;
@@ -400,9 +457,23 @@ fn plans_made_for_empty_tables_fit_full_ones() {
             "consent",
             "hold",
             "service_window",
+            "tally",
+            "broadcast_member",
+            "broadcast_chunk",
         ] {
             assert!(!plan.contains(&format!("Seq Scan on {whole}")), "{plan}");
         }
+        let lines = || plan.lines().map(str::trim);
+        // People are looked up by their openids, counts by their keys.
+        let misses = match name {
+            "followers.lock_people" | "followers.describe" => {
+                lines().any(|line| line == "Index Cond: (account = $1)")
+            }
+            "people.accounts_of" => lines().any(|line| line == "Index Cond: (openid = $1)"),
+            "tally.before" => plan.contains("tally_age"),
+            _ => false,
+        };
+        assert!(!misses, "{plan}");
         if name == "claim.take" {
             assert!(!plan.contains("message_of_account"), "{plan}");
         }
@@ -429,7 +500,11 @@ async fn work(store: &PostgresStore, kit: &Kit) {
             idempotency,
         };
         store.accept(batch).await.unwrap();
-        let claimed = store.claim(account, 250, LEASE).await.unwrap().claimed;
+        let claimed = store
+            .claim(account, 250, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(claimed.len(), 250);
         let at = after(kit.now(), LEASE);
         let settlements: Vec<_> = claimed
@@ -438,14 +513,18 @@ async fn work(store: &PostgresStore, kit: &Kit) {
             .map(|(i, one)| {
                 let decision = match i % 10 {
                     0 => over(State::Failed),
-                    1 => hongyan_domain::delivery::Decision::RetryAt { at },
+                    1 => Decision::RetryAt { at },
                     _ => over(State::Accepted),
                 };
                 kit.settlement(one, vec![kit.refused(43004)], decision)
             })
             .collect();
         store.settle(settlements.into()).await.unwrap();
-        let rest = store.claim(account, 5, LEASE).await.unwrap().claimed;
+        let rest = store
+            .claim(account, 5, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         let rest: Vec<_> = rest.iter().map(|c| (c.message.id, c.lease.token)).collect();
         store.release(&rest).await.unwrap();
         kit.advance(1);
@@ -498,11 +577,114 @@ async fn work(store: &PostgresStore, kit: &Kit) {
         }
     }
     listen(store, kit, account).await;
+    broadcast(store, kit, account).await;
+    follow(store, kit, account).await;
     store.expire(100).await.unwrap();
     store.depths().await.unwrap();
     store.forget_old_responses(100).await.unwrap();
     let end = after(kit.now(), LEASE);
     assert_eq!(store.forget_finished(end, 100).await.unwrap(), 100);
+}
+
+/// A bit of a broadcast, with counts and a further way.
+async fn broadcast(store: &PostgresStore, kit: &Kit, account: AccountId) {
+    let other = kit.account(store, "other").await;
+    let id = running(store, kit, account, 1, (2, 200)).await;
+    for chunk in 0..2 {
+        let made = expansion(store, kit, account, id, chunk).await;
+        store.expand(id, &made).await.unwrap().unwrap();
+    }
+    store.backlog(account, Priority::Low, 1000).await.unwrap();
+    let claimed = store.claim(account, 100, LEASE, Priority::Low).await;
+    let claimed = claimed.unwrap().claimed;
+    let asks: Vec<_> = claimed
+        .iter()
+        .map(|one| Ask {
+            message: one.message.id,
+            openid: one.message.to.clone(),
+            need: None,
+            tallies: vec![tally(1, 50), tally(2, 1000)],
+        })
+        .collect();
+    store.clear(account, &asks).await.unwrap();
+    let settlements: Vec<_> = claimed
+        .iter()
+        .enumerate()
+        .map(|(i, one)| {
+            let decision = if i % 2 == 0 {
+                Decision::Reroute(Box::new(Reroute {
+                    account: other,
+                    to: kit.openid("mPerson"),
+                    content: one.message.content.clone(),
+                    handling: Handling::default(),
+                }))
+            } else {
+                over(State::Failed)
+            };
+            let mut end = kit.settlement(one, vec![kit.refused(43004)], decision);
+            end.tallied = true;
+            end
+        })
+        .collect();
+    store.settle(settlements.into()).await.unwrap();
+    store.broadcast_counts(id).await.unwrap();
+    let filter = MessageFilter {
+        broadcast: Some(id),
+        ..Default::default()
+    };
+    let page = Page {
+        limit: 20,
+        after: None,
+    };
+    let found = store.deliveries(&filter, page).await.unwrap();
+    assert_eq!(found.len(), 20);
+    store.forget_counts(0, 100).await.unwrap();
+}
+
+/// A bit of a sync of followers.
+async fn follow(store: &PostgresStore, kit: &Kit, account: AccountId) {
+    let mut at = FollowerSync {
+        run: 1,
+        phase: SyncPhase::Listing,
+        cursor: None,
+        total: 0,
+        listed: 0,
+        gone: 0,
+        detailed: 0,
+        started_at: kit.now(),
+        finished_at: None,
+        problem: None,
+    };
+    let begin = SyncStep::Begin;
+    let begun = store.step_follower_sync(account, None, &begin, &at).await;
+    assert!(begun.unwrap());
+    let openids: Vec<_> = (0..500).map(|n| kit.openid(&format!("oF{n}"))).collect();
+    let described = Described {
+        openid: openids[7].clone(),
+        follow: Follow::Following,
+        followed_at: Some(kit.now()),
+        unionid: None,
+        details: Some(ContactDetails::default()),
+    };
+    for step in [
+        SyncStep::Listed(openids),
+        SyncStep::ListEnded,
+        SyncStep::Described(vec![described]),
+    ] {
+        let to = FollowerSync {
+            listed: at.listed + 1,
+            ..at.clone()
+        };
+        let done = store.step_follower_sync(account, Some(&at), &step, &to);
+        assert!(done.await.unwrap());
+        at = to;
+    }
+    assert_eq!(
+        store.undescribed(account, None, 1000).await.unwrap().len(),
+        499
+    );
+    store.count_contacts(account).await.unwrap();
+    store.accounts_of(&kit.openid("oF7")).await.unwrap();
 }
 
 /// A bit of everything that WeChat tells.
@@ -540,7 +722,11 @@ async fn listen(store: &PostgresStore, kit: &Kit, account: AccountId) {
     }
     let openid = kit.openid("oPerson-7");
     let mut asks = Vec::new();
-    let claimed = store.claim(account, 50, LEASE).await.unwrap().claimed;
+    let claimed = store
+        .claim(account, 50, LEASE, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     for (n, one) in claimed.iter().enumerate() {
         let need = match n % 3 {
             0 => Need::Follower,
@@ -553,7 +739,8 @@ async fn listen(store: &PostgresStore, kit: &Kit, account: AccountId) {
         asks.push(Ask {
             message: one.message.id,
             openid: kit.openid(&format!("oPerson-{n}")),
-            need,
+            need: Some(need),
+            tallies: Vec::new(),
         });
     }
     store.clear(account, &asks).await.unwrap();

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{
-    AccountKind, AccountOptions, AccountState, Backend, CallbackKeys, CallbackSettings, Illness,
-    Parked, TokenMode,
+    AccountKind, AccountOptions, AccountState, Backend, Breaker, CallbackKeys, CallbackSettings,
+    Illness, Parked, TokenMode,
 };
 use hongyan_domain::clock::after;
 use hongyan_domain::message::State;
@@ -54,7 +54,9 @@ async fn show_that_they_changed(store: &dyn Store, kit: &Kit) {
     look().await;
     store.set_illness(account, None).await.unwrap();
     look().await;
-    store.replace_templates(account, &[]).await.unwrap();
+    store.set_breaker(account, None).await.unwrap();
+    look().await;
+    store.replace_templates(account, &[], &[]).await.unwrap();
     look().await;
     let leased = store.lease_credential(account, kit.node(), LEASE).await;
     let Ok(CredentialLease::Taken { fence, .. }) = leased else {
@@ -92,6 +94,8 @@ async fn keep_all_their_settings(store: &dyn Store, kit: &Kit) {
         js_origins: vec!["https://example.com".to_owned()],
         redirects: vec!["https://example.com/back".to_owned()],
         send_to_unfollowed: true,
+        deduplicate_seconds: Some(60),
+        ..AccountOptions::default()
     };
     settings.rate_per_second = Some(u32::MAX);
     settings.max_in_flight = 7;
@@ -221,7 +225,17 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
             seen_ip: Some("203.0.113.9".to_owned()),
             next_try_at: Some(later),
         }),
+        breaker: Some(Breaker {
+            since: kit.now(),
+            errcode: 48001,
+            errmsg: "api unauthorized".to_owned(),
+            rid: Some("rid".to_owned()),
+            seen_ip: None,
+            tries: 3,
+            next_try_at: later,
+        }),
     };
+    store.set_breaker(id, state.breaker.as_ref()).await.unwrap();
     store.set_parked(id, state.parked.as_ref()).await.unwrap();
     store.set_illness(id, state.illness.as_ref()).await.unwrap();
     assert_eq!(store.accounts().await.unwrap()[0].state, state);
@@ -238,6 +252,11 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
         state.illness
     );
     store.set_illness(id, None).await.unwrap();
+    assert_eq!(
+        store.accounts().await.unwrap()[0].state.breaker,
+        state.breaker
+    );
+    store.set_breaker(id, None).await.unwrap();
     assert_eq!(
         store.accounts().await.unwrap()[0].state,
         AccountState::default()

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Attempt, Decision, History, Outcome};
-use hongyan_domain::message::{State, Status};
+use hongyan_domain::message::{Priority, State, Status};
 use hongyan_domain::port::{Cancellation, Requeue, Settled, Store};
 
 use super::{Kit, LEASE, cases, over};
@@ -35,7 +35,7 @@ async fn a_waiting_message_is_taken_back(store: &dyn Store, kit: &Kit) {
     );
     assert!(
         store
-            .claim(account, 10, LEASE)
+            .claim(account, 10, LEASE, Priority::Low)
             .await
             .unwrap()
             .claimed
@@ -112,8 +112,10 @@ async fn taking_back_and_claiming_exclude_each_other(store: &dyn Store, kit: &Ki
     let account = kit.account(store, "oa").await;
     for _ in 0..5 {
         let id = kit.queue(store, account).await;
-        let (batch, canceled) =
-            tokio::join!(store.claim(account, 1, LEASE), store.cancel(id, kit.now()));
+        let (batch, canceled) = tokio::join!(
+            store.claim(account, 1, LEASE, Priority::Low),
+            store.cancel(id, kit.now())
+        );
         let (claimed, canceled) = (batch.unwrap().claimed, canceled.unwrap());
         assert_eq!(
             claimed.is_empty(),

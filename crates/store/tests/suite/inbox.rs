@@ -1,13 +1,17 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+use hongyan_domain::broadcast::{Skipped, WhySkipped};
 use hongyan_domain::callback::{Callback, CallbackFilter, Effect, Mode, Received};
 use hongyan_domain::clock::after;
 use hongyan_domain::contact::{Follow, Sighting};
-use hongyan_domain::grant::{Window, WindowCause};
+use hongyan_domain::delivery::Claimed;
+use hongyan_domain::grant::{Window, WindowCause, Withheld};
+use hongyan_domain::media::{Media, MediaKind};
 use hongyan_domain::message::State;
-use hongyan_domain::port::{Page, Store, StoreError};
+use hongyan_domain::port::{Ask, Expansion, Page, Store, StoreError, Tally};
 use hongyan_domain::rule::RuleSet;
-use hongyan_domain::{AccountId, CallbackId};
+use hongyan_domain::{AccountId, CallbackId, MediaId};
 use hongyan_wechat::OpenId;
 
 use super::receipts::receipt;
@@ -69,6 +73,7 @@ impl Kit {
         let openid = self.openid("oPerson");
         let id = self.queue(store, account).await;
         let claimed = self.claim_one(store, account).await;
+        self.fill_beside(store, account, &claimed).await;
         let mut sent = self.settlement(&claimed, vec![self.took()], over(State::Accepted));
         sent.awaits_receipt = true;
         store.settle([sent].into()).await.unwrap();
@@ -95,6 +100,48 @@ impl Kit {
             .replace_rules(account, &RuleSet::default())
             .await
             .unwrap();
+    }
+
+    /// The same for what has nothing to do with callbacks.
+    async fn fill_beside(&self, store: &dyn Store, account: AccountId, claimed: &Claimed) {
+        let now = self.now();
+        let ask = Ask {
+            message: claimed.message.id,
+            openid: claimed.message.to.clone(),
+            need: None,
+            tallies: vec![Tally {
+                key: [1; 16],
+                at_most: 1,
+                within: Duration::from_secs(60),
+                reason: Withheld::TooOften,
+            }],
+        };
+        store.clear(account, &[ask]).await.unwrap();
+        let chunks = vec![self.people(&["oA"]), self.people(&["oB"])];
+        let id = self.running(store, account, chunks).await;
+        let passed_over = Expansion {
+            chunk: 0,
+            messages: Vec::new(),
+            skipped: vec![Skipped {
+                who: "oA".to_owned(),
+                why: WhySkipped::Invalid,
+                detail: None,
+            }],
+        };
+        store.expand(id, &passed_over).await.unwrap();
+        let media = Media {
+            id: MediaId::new(now, self.fresh()),
+            account,
+            kind: MediaKind::Image,
+            file_name: "a.png".to_owned(),
+            content_type: "image/png".to_owned(),
+            size: 1,
+            digest: [1; 32],
+            created_at: now,
+            at_wechat: None,
+        };
+        let bytes = Bytes::from_static(b"a");
+        store.add_media(&media, &bytes).await.unwrap();
     }
 
     pub(crate) fn openid(&self, text: &str) -> OpenId {

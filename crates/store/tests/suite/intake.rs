@@ -173,7 +173,10 @@ async fn takes_a_thousand_at_once(store: &dyn Store, kit: &Kit) {
         })
         .await
         .unwrap();
-    let batch = store.claim(account, 2000, super::LEASE).await.unwrap();
+    let batch = store
+        .claim(account, 2000, super::LEASE, Priority::Low)
+        .await
+        .unwrap();
     let claimed: Vec<_> = batch
         .claimed
         .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hongyan_domain::callback::Effect;
 use hongyan_domain::delivery::{Claimed, Decision};
 use hongyan_domain::grant::{Consent, Hold, Source, Use};
-use hongyan_domain::message::{OnUnknown, State};
+use hongyan_domain::message::{OnUnknown, Priority, State};
 use hongyan_domain::port::{Settled, Store};
 use hongyan_domain::{AccountId, MessageId};
 use hongyan_wechat::MsgId;
@@ -179,7 +179,11 @@ impl Stage<'_> {
         let (store, kit, account) = (self.store, self.kit, self.account);
         kit.queue_with(store, account, |m| m.on_unknown = OnUnknown::Keep)
             .await;
-        let claimed = store.claim(account, 2, LONG).await.unwrap().claimed;
+        let claimed = store
+            .claim(account, 2, LONG, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         let asks = kit.asks(&claimed);
         let answers = store.clear(account, &asks).await.unwrap();
         for (claimed, answer) in claimed.into_iter().zip(answers) {

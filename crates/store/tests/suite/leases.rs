@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Decision, History};
-use hongyan_domain::message::State;
+use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{Settled, Store};
 
 use super::{Kit, LEASE, MSGID, cases, over};
@@ -70,7 +70,10 @@ async fn end_with_their_time(store: &dyn Store, kit: &Kit) {
     let claimed_at = kit.now();
     let first = kit.claim_one(store, account).await;
     kit.clock.advance(LEASE - Duration::from_millis(1));
-    let batch = store.claim(account, 10, LEASE).await.unwrap();
+    let batch = store
+        .claim(account, 10, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert!(batch.claimed.is_empty());
     assert_eq!(batch.next_due_at, Some(first.lease.until));
     kit.clock.advance(Duration::from_millis(1));

@@ -5,7 +5,7 @@ use hongyan_domain::delivery::{Claimed, Decision, Settlement};
 use hongyan_domain::grant::{
     Answer, Consent, Grant, GrantKey, Hold, Source, Use, WindowCause, WindowUse, Withheld,
 };
-use hongyan_domain::message::{Message, State};
+use hongyan_domain::message::{Message, Priority, State};
 use hongyan_domain::port::{
     Ask, Cancellation, LedgerEntry, Need, Requeue, Settled, Store, StoreError,
 };
@@ -60,10 +60,11 @@ impl Kit {
             .map(|one| Ask {
                 message: one.message.id,
                 openid: one.message.to.clone(),
-                need: Need::Grant {
+                need: Some(Need::Grant {
                     template_id: "tpl".parse().unwrap(),
                     scene: None,
-                },
+                }),
+                tallies: Vec::new(),
             })
             .collect()
     }
@@ -108,7 +109,11 @@ impl Kit {
         for _ in 0..messages {
             self.queue(store, account).await;
         }
-        let claimed = store.claim(account, 100, LEASE).await.unwrap().claimed;
+        let claimed = store
+            .claim(account, 100, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(claimed.len(), messages);
         claimed
     }
@@ -210,7 +215,11 @@ async fn takes_back_what_was_not_sent(store: &dyn Store, kit: &Kit) {
         let one = claimed.pop().unwrap();
         settle(store, kit.used(&one, outcome, decision)).await;
         assert_eq!(kit.figures(store, account).await, figures);
-        claimed = store.claim(account, 9, LEASE).await.unwrap().claimed;
+        claimed = store
+            .claim(account, 9, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
     }
     assert!(claimed.is_empty());
     // Given back by hand.
@@ -257,7 +266,11 @@ async fn holds_for_as_long_as_nobody_settles(store: &dyn Store, kit: &Kit) {
     let first = kit.claim_with(store, account, 1, 1).await;
     store.clear(account, &kit.asks(&first)).await.unwrap();
     kit.clock.advance(LEASE);
-    let second = store.claim(account, 9, LEASE).await.unwrap().claimed;
+    let second = store
+        .claim(account, 9, LEASE, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     assert_eq!(kit.figures(store, account).await, (1, 1, 0));
     let asks = kit.asks(&second);
     assert_eq!(store.clear(account, &asks).await.unwrap(), [Hold::Held]);
@@ -291,7 +304,11 @@ async fn returns_what_is_canceled_or_expires(store: &dyn Store, kit: &Kit) {
     let asks = kit.asks(&claimed);
     for decision in [over(State::Expired), over(State::Canceled)] {
         kit.clock.advance(LEASE);
-        let again = store.claim(account, 1, LEASE).await.unwrap().claimed;
+        let again = store
+            .claim(account, 1, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         store.clear(account, &kit.asks(&again)).await.unwrap();
         settle(store, kit.used(&again[0], None, decision)).await;
     }
@@ -357,10 +374,10 @@ async fn keeps_scenes_apart(store: &dyn Store, kit: &Kit) {
     let claimed = kit.claim_with(store, account, 0, 4).await;
     let mut asks = kit.asks(&claimed);
     for (ask, scene) in asks.iter_mut().zip([Some(0), Some(0), None, Some(5)]) {
-        ask.need = Need::Grant {
+        ask.need = Some(Need::Grant {
             template_id: "tpl".parse().unwrap(),
             scene,
-        };
+        });
     }
     let answers = store.clear(account, &asks).await.unwrap();
     assert_eq!(answers, [Hold::Held, DRY, Hold::Held, Hold::Free]);
@@ -375,7 +392,8 @@ fn followers(kit: &Kit, openids: &[&str]) -> Vec<Ask> {
         .map(|openid| Ask {
             message: MessageId::new(kit.now(), [0; 10]),
             openid: kit.openid(openid),
-            need: Need::Follower,
+            need: Some(Need::Follower),
+            tallies: Vec::new(),
         })
         .collect()
 }
@@ -410,7 +428,7 @@ async fn spends_windows(store: &dyn Store, kit: &Kit) {
     let person = kit.openid("oPerson");
     let causes = [WindowCause::Message, WindowCause::MenuTap].map(|cause| opened(kit, cause));
     let mut asks = followers(kit, &["oPerson"]);
-    asks[0].need = Need::Window;
+    asks[0].need = Some(Need::Window);
     assert_eq!(store.clear(account, &asks).await.unwrap(), [Hold::Free]);
     kit.told(store, account, &causes).await;
     for sent in 1..=8 {

@@ -3,8 +3,11 @@
 //! unused) and becomes a test for each back-end listed there.
 
 mod accounts;
+mod broadcasts;
 mod by_hand;
 mod credentials;
+mod expansion;
+mod followers;
 mod forwards;
 mod idempotency;
 mod inbox;
@@ -13,15 +16,22 @@ mod interleaving;
 mod keys;
 mod leases;
 mod ledger;
+mod media;
+mod menus;
 mod people;
 mod queue;
+mod quotas;
 mod receipts;
+mod reroute;
 mod retention;
 mod search;
 mod settling;
+mod tallies;
+mod template_changes;
 mod templates;
 mod web;
 
+pub(crate) use expansion::{Stage, Walk};
 pub(crate) use inbox::FILLED;
 
 use std::sync::Arc;
@@ -159,6 +169,8 @@ impl Kit {
             created_at: self.now(),
             created_by: None,
             trace_context: None,
+            broadcast: None,
+            handling: None,
         }
     }
 
@@ -230,14 +242,25 @@ impl Kit {
             at: self.now(),
             ledger: None,
             awaits_receipt: false,
+            tallied: false,
         }
     }
 
     /// Claims the one message that is due.
     pub(crate) async fn claim_one(&self, store: &dyn Store, account: AccountId) -> Claimed {
-        let mut claimed = store.claim(account, 10, LEASE).await.unwrap().claimed;
+        let mut claimed = store
+            .claim(account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .claimed;
         assert_eq!(claimed.len(), 1, "{claimed:#?}");
         claimed.remove(0)
+    }
+
+    /// Claims the next of those that are due.
+    pub(crate) async fn claim_first(&self, store: &dyn Store, account: AccountId) -> Claimed {
+        let batch = store.claim(account, 1, LEASE, Priority::Low).await.unwrap();
+        batch.claimed.into_iter().next().unwrap()
     }
 
     /// Queues a message and carries it to a state.

@@ -46,6 +46,7 @@ async fn are_known_from_what_they_do(store: &dyn Store, kit: &Kit) {
         scene: None,
         seen_at: kit.now(),
         created_at: kit.now(),
+        details: None,
     };
     assert_eq!((&contact, is_new), (&expected, true));
     kit.advance(10);

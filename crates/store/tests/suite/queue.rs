@@ -17,6 +17,8 @@ cases! {
     comes_early_when_the_end_is_before_the_beginning,
     tells_how_full_it_is,
     ends_what_is_too_late_and_not_held,
+    leaves_what_is_less_urgent,
+    counts_what_is_due,
 }
 
 async fn hands_out_what_is_due(store: &dyn Store, kit: &Kit) {
@@ -32,7 +34,7 @@ async fn hands_out_what_is_due(store: &dyn Store, kit: &Kit) {
     assert_eq!(delivery.status(kit.now()), Status::Sending);
     assert!(
         store
-            .claim(account, 10, LEASE)
+            .claim(account, 10, LEASE, Priority::Low)
             .await
             .unwrap()
             .claimed
@@ -55,7 +57,7 @@ async fn hands_out_by_priority_then_by_time(store: &dyn Store, kit: &Kit) {
         );
         kit.advance(1);
     }
-    let batch = store.claim(account, 3, LEASE).await.unwrap();
+    let batch = store.claim(account, 3, LEASE, Priority::Low).await.unwrap();
     let claimed: Vec<_> = batch
         .claimed
         .iter()
@@ -73,7 +75,7 @@ async fn hands_out_no_more_than_asked_for(store: &dyn Store, kit: &Kit) {
     let begin = kit.now();
     kit.advance(1);
     for (expected, next_due_at) in [(2, Some(begin)), (2, Some(begin)), (1, None)] {
-        let batch = store.claim(account, 2, LEASE).await.unwrap();
+        let batch = store.claim(account, 2, LEASE, Priority::Low).await.unwrap();
         assert_eq!(batch.claimed.len(), expected);
         if next_due_at.is_some() {
             assert_eq!(batch.next_due_at, next_due_at);
@@ -84,7 +86,7 @@ async fn hands_out_no_more_than_asked_for(store: &dyn Store, kit: &Kit) {
 async fn hands_out_nothing_for_nothing(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     kit.queue(store, account).await;
-    let batch = store.claim(account, 0, LEASE).await.unwrap();
+    let batch = store.claim(account, 0, LEASE, Priority::Low).await.unwrap();
     assert!(batch.claimed.is_empty());
     assert_eq!(batch.next_due_at, Some(kit.now()));
 }
@@ -92,7 +94,11 @@ async fn hands_out_nothing_for_nothing(store: &dyn Store, kit: &Kit) {
 async fn tells_when_to_come_again(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     assert_eq!(
-        store.claim(account, 10, LEASE).await.unwrap().next_due_at,
+        store
+            .claim(account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .next_due_at,
         None
     );
     let (soon, later) = (
@@ -107,14 +113,25 @@ async fn tells_when_to_come_again(store: &dyn Store, kit: &Kit) {
     })
     .await;
     assert_eq!(
-        store.claim(account, 10, LEASE).await.unwrap().next_due_at,
+        store
+            .claim(account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .next_due_at,
         Some(soon)
     );
     kit.advance(30);
-    let batch = store.claim(account, 10, LEASE).await.unwrap();
+    let batch = store
+        .claim(account, 10, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert_eq!((batch.claimed.len(), batch.next_due_at), (1, Some(later)));
     // The lease of the one that was handed out ends at the same time.
-    let next = store.claim(account, 10, LEASE).await.unwrap().next_due_at;
+    let next = store
+        .claim(account, 10, LEASE, Priority::Low)
+        .await
+        .unwrap()
+        .next_due_at;
     assert_eq!(next, Some(batch.claimed[0].lease.until));
 }
 
@@ -124,7 +141,7 @@ async fn keeps_accounts_apart(store: &dyn Store, kit: &Kit) {
         kit.account(store, "other").await,
     );
     let id = kit.queue(store, one).await;
-    let batch = store.claim(other, 10, LEASE).await.unwrap();
+    let batch = store.claim(other, 10, LEASE, Priority::Low).await.unwrap();
     assert!(batch.claimed.is_empty() && batch.next_due_at.is_none());
     assert_eq!(kit.claim_one(store, one).await.message.id, id);
 }
@@ -138,7 +155,7 @@ async fn waits_for_send_at(store: &dyn Store, kit: &Kit) {
     kit.clock.advance(Duration::from_millis(59_999));
     assert!(
         store
-            .claim(account, 10, LEASE)
+            .claim(account, 10, LEASE, Priority::Low)
             .await
             .unwrap()
             .claimed
@@ -165,7 +182,11 @@ async fn comes_early_when_the_end_is_before_the_beginning(store: &dyn Store, kit
     })
     .await;
     assert_eq!(
-        store.claim(account, 1, LEASE).await.unwrap().next_due_at,
+        store
+            .claim(account, 1, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .next_due_at,
         Some(expires_at)
     );
 }
@@ -212,7 +233,7 @@ async fn ends_what_is_too_late_and_not_held(store: &dyn Store, kit: &Kit) {
         );
     }
     let endless = kit.queue(store, account).await;
-    let batch = store.claim(account, 1, LEASE).await.unwrap();
+    let batch = store.claim(account, 1, LEASE, Priority::Low).await.unwrap();
     let [held] = &batch.claimed[..] else {
         panic!("{batch:?}")
     };
@@ -229,4 +250,59 @@ async fn ends_what_is_too_late_and_not_held(store: &dyn Store, kit: &Kit) {
     let lost = kit.delivery(store, held.message.id).await;
     assert_eq!(lost.state, State::Unknown);
     assert_eq!(kit.delivery(store, endless).await.state, State::Open);
+}
+
+async fn leaves_what_is_less_urgent(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    for priority in [Priority::Low, Priority::Normal, Priority::High] {
+        kit.queue_with(store, account, |message| message.priority = priority)
+            .await;
+    }
+    for (least, expected) in [
+        (Priority::High, Some(Priority::High)),
+        (Priority::High, None),
+        (Priority::Normal, Some(Priority::Normal)),
+        (Priority::Normal, None),
+        (Priority::Low, Some(Priority::Low)),
+    ] {
+        let batch = store.claim(account, 10, LEASE, least).await.unwrap();
+        let priorities: Vec<_> = batch.claimed.iter().map(|c| c.message.priority).collect();
+        assert_eq!(priorities, Vec::from_iter(expected));
+        // What is less urgent is due, but not for who asks so.
+        if batch.claimed.is_empty() {
+            assert_eq!(batch.next_due_at, Some(after(kit.now(), LEASE)));
+        }
+    }
+}
+
+async fn counts_what_is_due(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let other = kit.account(store, "other").await;
+    kit.queue(store, other).await;
+    let later = after(kit.now(), Duration::from_secs(10));
+    for priority in [
+        Priority::High,
+        Priority::Normal,
+        Priority::Normal,
+        Priority::Low,
+        Priority::Low,
+        Priority::Low,
+    ] {
+        kit.queue_with(store, account, |message| message.priority = priority)
+            .await;
+    }
+    kit.queue_with(store, account, |message| message.send_at = Some(later))
+        .await;
+    let count = async |least, at_most| store.backlog(account, least, at_most).await.unwrap();
+    assert_eq!(count(Priority::High, 100).await, 1);
+    assert_eq!(count(Priority::Normal, 100).await, 3);
+    assert_eq!(count(Priority::Low, 100).await, 6);
+    assert_eq!(count(Priority::Low, 4).await, 4);
+    assert_eq!(count(Priority::Low, 0).await, 0);
+    kit.advance(10);
+    assert_eq!(count(Priority::Low, 100).await, 7);
+    // What is with somebody is not due.
+    let claimed = store.claim(account, 2, LEASE, Priority::Low).await.unwrap();
+    assert_eq!(claimed.claimed.len(), 2);
+    assert_eq!(count(Priority::Low, 100).await, 5);
 }

@@ -341,6 +341,7 @@ async fn finds_what_fits_all_conditions(store: &dyn Store, kit: &Kit) {
         created_after: Some(made_at),
         created_before: Some(kit.now()),
         reference: None,
+        broadcast: None,
     };
     assert_eq!(kit.search(store, filter.clone()).await, [wanted]);
     let filter = MessageFilter {

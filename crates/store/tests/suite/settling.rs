@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use hongyan_domain::clock::after;
 use hongyan_domain::delivery::{Decision, History, OutcomeKind};
-use hongyan_domain::message::{Message, State, Status};
+use hongyan_domain::message::{Message, Priority, State, Status};
 use hongyan_domain::port::{Settled, Store, StoreError};
 
 use super::{Kit, LEASE, MSGID, cases, over};
@@ -49,7 +49,10 @@ async fn writes_down_the_end(store: &dyn Store, kit: &Kit) {
         (None, claimed.message)
     );
     kit.clock.advance(LEASE * 2);
-    let batch = store.claim(account, 10, LEASE).await.unwrap();
+    let batch = store
+        .claim(account, 10, LEASE, Priority::Low)
+        .await
+        .unwrap();
     assert!(batch.claimed.is_empty() && batch.next_due_at.is_none());
     assert!(store.depths().await.unwrap().is_empty());
 }
@@ -99,7 +102,11 @@ async fn puts_off_to_the_next_attempt(store: &dyn Store, kit: &Kit) {
         (Some(-1), None)
     );
     assert_eq!(
-        store.claim(account, 10, LEASE).await.unwrap().next_due_at,
+        store
+            .claim(account, 10, LEASE, Priority::Low)
+            .await
+            .unwrap()
+            .next_due_at,
         Some(at)
     );
     kit.advance(5);
@@ -197,7 +204,11 @@ async fn answers_in_order(store: &dyn Store, kit: &Kit) {
     for _ in 0..3 {
         kit.queue(store, account).await;
     }
-    let claimed = store.claim(account, 3, LEASE).await.unwrap().claimed;
+    let claimed = store
+        .claim(account, 3, LEASE, Priority::Low)
+        .await
+        .unwrap()
+        .claimed;
     let mut settlements: Vec<_> = claimed
         .iter()
         .map(|one| kit.settlement(one, vec![kit.took()], over(State::Accepted)))

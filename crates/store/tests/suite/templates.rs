@@ -45,7 +45,7 @@ async fn are_kept_whole(store: &dyn Store, kit: &Kit) {
     two.subscription = Some(Subscription::OneTime);
     two.fields.clear();
     store
-        .replace_templates(account, &[one.clone(), two.clone()])
+        .replace_templates(account, &[one.clone(), two.clone()], &[])
         .await
         .unwrap();
     assert_eq!(
@@ -65,7 +65,10 @@ async fn are_kept_whole(store: &dyn Store, kit: &Kit) {
 async fn come_by_title(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     let listed = [("1", "c"), ("2", "a"), ("3", "b")].map(|(id, title)| template(kit, id, title));
-    store.replace_templates(account, &listed).await.unwrap();
+    store
+        .replace_templates(account, &listed, &[])
+        .await
+        .unwrap();
     let templates = store.templates(account).await.unwrap();
     let titles: Vec<_> = templates
         .iter()
@@ -78,7 +81,7 @@ async fn are_replaced_together(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     let (old, kept) = (template(kit, "old", "a"), template(kit, "kept", "b"));
     store
-        .replace_templates(account, &[old.clone(), kept.clone()])
+        .replace_templates(account, &[old.clone(), kept.clone()], &[])
         .await
         .unwrap();
     kit.advance(1);
@@ -88,12 +91,12 @@ async fn are_replaced_together(store: &dyn Store, kit: &Kit) {
         ..kept
     };
     store
-        .replace_templates(account, std::slice::from_ref(&changed))
+        .replace_templates(account, std::slice::from_ref(&changed), &[])
         .await
         .unwrap();
     assert_eq!(store.templates(account).await.unwrap(), [changed]);
     assert_eq!(store.template(account, &old.id).await.unwrap(), None);
-    store.replace_templates(account, &[]).await.unwrap();
+    store.replace_templates(account, &[], &[]).await.unwrap();
     assert!(store.templates(account).await.unwrap().is_empty());
 }
 
@@ -105,11 +108,11 @@ async fn belong_to_an_account(store: &dyn Store, kit: &Kit) {
     let mine = template(kit, "same", "mine");
     let theirs = template(kit, "same", "theirs");
     store
-        .replace_templates(one, std::slice::from_ref(&mine))
+        .replace_templates(one, std::slice::from_ref(&mine), &[])
         .await
         .unwrap();
     store
-        .replace_templates(other, std::slice::from_ref(&theirs))
+        .replace_templates(other, std::slice::from_ref(&theirs), &[])
         .await
         .unwrap();
     assert_eq!(store.templates(one).await.unwrap(), [mine]);
@@ -117,7 +120,7 @@ async fn belong_to_an_account(store: &dyn Store, kit: &Kit) {
         store.template(other, &theirs.id).await.unwrap(),
         Some(theirs)
     );
-    let refused = store.replace_templates(AccountId(404), &[]).await;
+    let refused = store.replace_templates(AccountId(404), &[], &[]).await;
     assert!(
         matches!(refused, Err(StoreError::Missing { .. })),
         "{refused:?}"
@@ -127,7 +130,7 @@ async fn belong_to_an_account(store: &dyn Store, kit: &Kit) {
 async fn go_with_their_account(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     store
-        .replace_templates(account, &[template(kit, "one", "a")])
+        .replace_templates(account, &[template(kit, "one", "a")], &[])
         .await
         .unwrap();
     store.remove_account(account).await.unwrap();
@@ -141,7 +144,7 @@ async fn count_once(store: &dyn Store, kit: &Kit) {
         template(kit, "same", "second"),
     );
     store
-        .replace_templates(account, &[first.clone(), second])
+        .replace_templates(account, &[first.clone(), second], &[])
         .await
         .unwrap();
     assert_eq!(store.templates(account).await.unwrap(), [first]);

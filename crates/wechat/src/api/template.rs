@@ -5,6 +5,7 @@ mod add;
 mod delete;
 mod get_industry;
 mod list;
+mod query_blocked;
 mod send;
 mod set_industry;
 mod subscribe_send;
@@ -14,6 +15,7 @@ pub use self::{
     delete::DeleteTemplate,
     get_industry::{GetIndustry, Industries, Industry},
     list::{ListTemplates, Template, TemplateList},
+    query_blocked::{BlockedMessage, BlockedMessages, QueryBlocked},
     send::{SendTemplateMessage, SentTemplateMessage},
     set_industry::SetIndustry,
     subscribe_send::SubscribeSend,

@@ -1,8 +1,11 @@
 //! The people at an account.
 
+pub(crate) mod change;
 pub(crate) mod forget;
 pub(crate) mod list;
 pub(crate) mod show;
+pub(crate) mod sync;
+pub(crate) mod sync_state;
 
 use hongyan_wechat::OpenId;
 

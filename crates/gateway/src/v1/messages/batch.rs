@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::intake::prepare;
+use super::intake::prepare_all;
 use crate::convert::message::accepted;
 use crate::extract::{Caller, CanSend, Creation, Query, decode, invalid};
 use crate::problem::Problem;
@@ -58,8 +58,12 @@ pub(crate) async fn batch(
     }
     let mut good = Vec::with_capacity(messages.len());
     let mut results = Vec::with_capacity(messages.len());
-    for raw in messages {
-        match one(&caller, raw).await {
+    let requests = messages
+        .into_iter()
+        .map(|raw| decode::<NewMessage>(raw.get().as_bytes()))
+        .collect();
+    for prepared in prepare_all(&caller, requests).await {
+        match prepared.map_err(Problem::from) {
             Ok(prepared) => {
                 results.push(BatchResult::Accepted(accepted(&prepared.message)));
                 good.push(prepared);
@@ -83,12 +87,4 @@ pub(crate) async fn batch(
         Stored::Replayed(earlier) => Ok(replay(earlier)),
         Stored::KeyReused => Err(Creation::key_reused()),
     }
-}
-
-async fn one(
-    caller: &Caller<CanSend>,
-    raw: &RawValue,
-) -> Result<hongyan_engine::Prepared, Problem> {
-    let request: NewMessage = decode(raw.get().as_bytes())?;
-    Ok(prepare(caller, request).await?)
 }

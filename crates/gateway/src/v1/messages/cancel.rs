@@ -6,7 +6,6 @@ use hongyan_domain::message::State;
 use hongyan_domain::port::Cancellation;
 
 use super::shown;
-use crate::convert::message::Detail;
 use crate::extract::{Caller, CanSend, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
@@ -32,7 +31,7 @@ pub(crate) async fn cancel(
     match caller.engine().cancel(found.message.id).await? {
         Cancellation::Canceled | Cancellation::Over(State::Canceled) | Cancellation::Missing => {
             let (delivery, account) = caller.delivery(&id).await?;
-            ok(&shown(&caller, delivery, &account, Detail::Whole))
+            ok(&shown(&caller, delivery, &account).await)
         }
         Cancellation::BeingSent => Err(Problem::new(
             Code::BeingSent,

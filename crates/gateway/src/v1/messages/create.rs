@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::intake::prepare;
 use super::shown;
-use crate::convert::message::{Detail, accepted, still_open};
+use crate::convert::message::{accepted, still_open};
 use crate::extract::{Caller, CanSend, Creation, Query, Stopping};
 use crate::problem::Problem;
 use crate::v1::{body_of, mark_replayed, ok, replay, respond};
@@ -26,7 +26,35 @@ use crate::v1::{body_of, mark_replayed, ok, replay, respond};
         ("wait" = Option<u32>, Query, description = "Seconds to wait for the outcome, at most 60."),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters."),
     ),
-    request_body = NewMessage,
+    request_body(content = NewMessage, examples(
+        ("template" = (summary = "Official account: template message", value = json!({
+            "account": "demo-oa", "kind": "template", "to": {"openid": "oP4uB6jKx0QmTzR3yVdWc9LnEaSs"},
+            "template_id": "Doclyl5uP7Aciu-qZ7mJNPtWkbkYnWBWVja26EGbNyk",
+            "data": {"character_string1": "SO20260101-0042", "thing2": "蓝牙耳机", "time3": "2026-11-20 10:00"},
+            "url": "https://shop.example.com/orders/42", "overflow": "truncate", "reference": "order-42",
+        }))),
+        ("subscribe" = (summary = "Mini program: subscribe message", value = json!({
+            "account": "demo-mp", "kind": "subscribe", "to": {"user_id": "42"},
+            "template_id": "Zk3vQ7pXn2LwE9sTb5RhYc1UaJd8Mf0GiO6tKx4NqBo",
+            "data": {"character_string1": "SO20260101-0042", "amount3": "￥128.50", "phrase5": "配送中"},
+            "page": "pages/order/detail?id=42", "miniprogram_state": "formal", "lang": "zh_CN",
+        }))),
+        ("notification" = (summary = "Official account: subscription notice", value = json!({
+            "account": "demo-oa", "kind": "notification", "to": {"unionid": "o6_bmasdasdsad6_2sgVt7hMZOPfL"},
+            "template_id": "cQ8nR5vLx0WtYb3EzKjHs6PuMd1GfAo2TiXy7NkVqCe",
+            "data": {"thing1": "空调清洗", "date2": "2026-01-01 08:01"}, "page": "https://shop.example.com/visits/7",
+        }))),
+        ("one_time" = (summary = "Official account: one-time subscription", value = json!({
+            "account": "demo-oa", "kind": "one_time", "to": {"openid": "oP4uB6jKx0QmTzR3yVdWc9LnEaSs"},
+            "template_id": "Hs8yW1dRf6VuC0mPe3KjZq9XbTn5Lg2AoI7xUv4SrEk", "scene": 1000, "title": "开奖提醒",
+            "data": {"content": {"value": "您参与的活动已开奖", "color": "#173177"}}, "url": "https://shop.example.com/draw",
+        }))),
+        ("customer_service" = (summary = "Either: customer-service message", value = json!({
+            "account": "demo-oa", "kind": "customer_service", "to": {"openid": "oP4uB6jKx0QmTzR3yVdWc9LnEaSs"},
+            "content": {"msgtype": "msgmenu", "msgmenu": {"head_content": "满意吗？",
+                "list": [{"id": "101", "content": "满意"}, {"id": "102", "content": "不满意"}], "tail_content": "谢谢"}},
+        }))),
+    )),
     responses(
         (status = 200, description = "Its outcome is known.", body = Message),
         (status = 202, description = "It is on disk.", body = Accepted),
@@ -95,7 +123,7 @@ async fn outcome(
         .and_then(|d| caller.engine().account_by_id(d.message.account));
     match (delivery, account) {
         (Some(delivery), Some(account)) if delivery.status(now).is_settled() => {
-            ok(&shown(caller, delivery, &account, Detail::Whole))
+            ok(&shown(caller, delivery, &account).await)
         }
         (Some(delivery), _) => Ok(respond(
             StatusCode::ACCEPTED,

@@ -1,8 +1,9 @@
 //! From a request to a message that passed the check, or to why not.
 
 use hongyan_api::NewMessage;
-use hongyan_domain::template::{Line, Violation};
-use hongyan_engine::{LoginFailure, Prepared, Rejection, To};
+use hongyan_domain::message::Card;
+use hongyan_domain::template::Violation;
+use hongyan_engine::{Draft, LoginFailure, Prepared, Rejection, To};
 
 use crate::convert::draft;
 use crate::convert::shape::child;
@@ -16,7 +17,7 @@ pub(super) enum Refusal {
         /// The rules.
         violations: Vec<Violation>,
         /// The card; empty where it could not be made.
-        preview: Vec<Line>,
+        preview: Card,
     },
     /// Anything else.
     Other(Problem),
@@ -36,47 +37,126 @@ pub(super) async fn prepare<N: Need>(
     caller: &Caller<N>,
     request: NewMessage,
 ) -> Result<Prepared, Refusal> {
-    let account = caller.account(&request.account).map_err(Refusal::Other)?;
-    let draft::Reading {
-        draft,
-        mut violations,
-    } = draft::read(
+    let read = read(caller, request)?;
+    let prepared = caller.engine().prepare(read.draft).await;
+    judged(caller, prepared, read.violations)
+}
+
+/// The same for several: each on its own, their people looked up together.
+pub(super) async fn prepare_all<N: Need>(
+    caller: &Caller<N>,
+    requests: Vec<Result<NewMessage, Problem>>,
+) -> Vec<Result<Prepared, Refusal>> {
+    let (mut drafts, mut places) = (Vec::new(), Vec::new());
+    for request in requests {
+        let read = request
+            .map_err(Refusal::Other)
+            .and_then(|request| read(caller, request));
+        places.push(read.map(|read| {
+            drafts.push(read.draft);
+            read.violations
+        }));
+    }
+    let mut prepared = caller.engine().prepare_all(drafts).await.into_iter();
+    places
+        .into_iter()
+        .map(|place| {
+            let violations = place?;
+            // One came back for each draft that went in.
+            match prepared.next() {
+                Some(prepared) => judged(caller, prepared, violations),
+                None => Err(Refusal::Other(Problem::internal())),
+            }
+        })
+        .collect()
+}
+
+/// A request that could be read as a draft, with what is wrong with it so far.
+struct Read {
+    draft: Draft,
+    violations: Vec<Violation>,
+}
+
+fn read<N: Need>(caller: &Caller<N>, request: NewMessage) -> Result<Read, Refusal> {
+    caller.account(&request.account).map_err(Refusal::Other)?;
+    let draft::Reading { draft, violations } = draft::read(
         request,
-        account.settings.kind,
+        &|name| caller.account(name).is_ok(),
         caller.key_id(),
         caller.trace_context().cloned(),
     );
-    let Some(draft) = draft else {
-        return Err(Refusal::Invalid {
+    match draft {
+        // What is refused anyway must not use a login code up.
+        Some(draft) if violations.is_empty() || !uses_login_code(&draft) => {
+            Ok(Read { draft, violations })
+        }
+        _ => Err(Refusal::Invalid {
             violations,
-            preview: Vec::new(),
-        });
-    };
-    // What is refused anyway must not use a login code up.
-    if !violations.is_empty() && matches!(draft.to, To::LoginCode(_)) {
-        return Err(Refusal::Invalid {
-            violations,
-            preview: Vec::new(),
-        });
+            preview: Card::default(),
+        }),
     }
-    match caller.engine().prepare(draft).await {
+}
+
+fn uses_login_code(draft: &Draft) -> bool {
+    let of_ways = draft.fallback.iter().filter_map(|way| way.to.as_ref());
+    std::iter::once(&draft.to)
+        .chain(of_ways)
+        .any(|to| matches!(to, To::LoginCode(_)))
+}
+
+/// What the engine says, with what was wrong before.
+fn judged<N: Need>(
+    caller: &Caller<N>,
+    prepared: Result<Prepared, Rejection>,
+    mut violations: Vec<Violation>,
+) -> Result<Prepared, Refusal> {
+    match prepared {
         Ok(prepared) if violations.is_empty() => Ok(prepared),
         Ok(prepared) => Err(Refusal::Invalid {
-            violations,
             preview: prepared.preview(),
+            violations,
         }),
         Err(Rejection::Invalid {
-            violations: more,
+            violations: found,
             preview,
         }) => {
-            violations.extend(more);
+            violations.extend(found);
             Err(Refusal::Invalid {
                 violations,
                 preview,
             })
         }
+        Err(Rejection::WrongAccount {
+            account,
+            mut belongs_to,
+        }) => {
+            // Others' accounts are not named to a key that may not see them.
+            belongs_to.retain(|name| caller.may_touch(name));
+            Err(Refusal::Other(wrong_account(&account, &belongs_to)))
+        }
         Err(other) => Err(Refusal::Other(problem(other))),
     }
+}
+
+/// The openid is another account's.
+fn wrong_account(account: &str, belongs_to: &[String]) -> Problem {
+    let (whose, whose_zh) = if belongs_to.is_empty() {
+        ("another account".to_owned(), "其他账号".to_owned())
+    } else {
+        (
+            format!("the account {}", belongs_to.join(", ")),
+            format!("账号 {}", belongs_to.join("、")),
+        )
+    };
+    let sentence = format!(
+        "this openid belongs to {whose}, not to {account:?}: a person has another openid at every account; send by that account, or name the person by to.unionid or to.user_id"
+    );
+    Problem::new(Code::WrongAccount, sentence.clone()).with_violations(vec![invalid(
+        "/to/openid",
+        "wrong_account",
+        sentence,
+        format!("该 openid 属于{whose_zh}，不属于“{account}”：同一个人在每个账号下的 openid 都不同；请用所属账号发送，或用 to.unionid、to.user_id 指定接收人"),
+    )])
 }
 
 fn problem(rejection: Rejection) -> Problem {
@@ -162,7 +242,12 @@ fn problem(rejection: Rejection) -> Problem {
                 format!("账号“{account}”下找不到该 {by} 对应的人：对方关注、发消息或登录后才会被认识，也可用 PUT /v1/users/{{id}} 绑定"),
             )])
         }
+        Rejection::WrongAccount { account, .. } => wrong_account(&account, &[]),
         Rejection::Login(failure) => by_login(failure),
+        Rejection::Way { index, rejection } => {
+            let place = format!("/fallback/{index}");
+            problem(*rejection).preceded_by(&place).below(&place)
+        }
         Rejection::Invalid { violations, .. } => Problem::invalid(violations),
         Rejection::Store(error) => error.into(),
     }

@@ -5,7 +5,6 @@ use hongyan_api::Message;
 use hongyan_domain::port::Requeue;
 
 use super::shown;
-use crate::convert::message::Detail;
 use crate::extract::{Caller, CanSend, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
@@ -32,7 +31,7 @@ pub(crate) async fn retry(
     match caller.engine().retry(found.message.id).await? {
         Requeue::Queued | Requeue::Missing => {
             let (delivery, account) = caller.delivery(&id).await?;
-            ok(&shown(&caller, delivery, &account, Detail::Whole))
+            ok(&shown(&caller, delivery, &account).await)
         }
         Requeue::NotPossible(_) => {
             let status = found.status(caller.engine().clock().now());

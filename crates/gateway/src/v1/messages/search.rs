@@ -7,7 +7,7 @@ use hongyan_domain::message::{Kind, Status};
 use hongyan_domain::port::{MessageFilter, Page};
 use jiff::Timestamp;
 
-use super::shown;
+use super::listed;
 use crate::convert::message::Detail;
 use crate::extract::{Caller, CanRead, PageOf, Query};
 use crate::problem::Problem;
@@ -61,7 +61,7 @@ pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<
         .filter_map(|delivery| {
             // Without an account it was removed in between.
             let account = caller.engine().account_by_id(delivery.message.account)?;
-            Some(shown(&caller, delivery, &account, Detail::Listed))
+            Some(listed(&caller, delivery, &account, Detail::Listed))
         })
         .collect();
     ok(&List::<Message> {

@@ -4,7 +4,6 @@ use axum::response::Response;
 use hongyan_api::Message;
 
 use super::shown;
-use crate::convert::message::Detail;
 use crate::extract::{Caller, CanRead, Query};
 use crate::problem::Problem;
 use crate::v1::ok;
@@ -25,5 +24,5 @@ pub(crate) async fn show(
     let (delivery, account) = caller
         .delivery(&id.map_or_else(|_| String::new(), |id| id.0))
         .await?;
-    ok(&shown(&caller, delivery, &account, Detail::Whole))
+    ok(&shown(&caller, delivery, &account).await)
 }

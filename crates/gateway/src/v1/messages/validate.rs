@@ -1,9 +1,10 @@
 use axum::response::Response;
 use hongyan_api::{NewMessage, Validation};
-use hongyan_domain::template::{Line, Violation};
+use hongyan_domain::message::Card;
+use hongyan_domain::template::Violation;
 
 use super::intake::{Refusal, prepare};
-use crate::convert::{message::preview, violation};
+use crate::convert::message::validation;
 use crate::extract::{Caller, CanRead, Creation, Query};
 use crate::problem::{Code, Problem};
 use crate::v1::ok;
@@ -41,18 +42,16 @@ pub(crate) async fn validate(
             Code::ValidationFailed
             | Code::UnknownTemplate
             | Code::WrongKind
+            | Code::RetiredKind
+            | Code::WrongAccount
             | Code::UnknownPerson
             | Code::LoginRefused
-            | Code::AccountDisabled => answer(problem.into_violations(), Vec::new()),
+            | Code::AccountDisabled => answer(problem.into_violations(), Card::default()),
             _ => Err(problem),
         },
     }
 }
 
-fn answer(violations: Vec<Violation>, lines: Vec<Line>) -> Result<Response, Problem> {
-    ok(&Validation {
-        valid: violations.is_empty(),
-        violations: violations.into_iter().map(violation).collect(),
-        preview: preview(lines),
-    })
+fn answer(violations: Vec<Violation>, card: Card) -> Result<Response, Problem> {
+    ok(&validation(violations, card))
 }

@@ -3,8 +3,8 @@ use hongyan_api::rule as api;
 use hongyan_domain::rule::RuleSet;
 use hongyan_engine::RulesRejection;
 
-use crate::extract::{AtAccount, CanAdmin, Query, Typed, decode};
-use crate::problem::{Code, Problem};
+use crate::extract::{AtAccount, CanAdmin, Query, Typed};
+use crate::problem::Problem;
 use crate::v1::ok;
 
 /// Replaces an account's reply rules, all of them at once.
@@ -28,10 +28,7 @@ pub(crate) async fn replace(
     request: Typed,
 ) -> Result<Response, Problem> {
     query.done()?;
-    let rules: RuleSet = match request.media_type.as_str() {
-        "application/toml" | "text/toml" | "text/x-toml" => from_toml(&request.body)?,
-        _ => decode(&request.body)?,
-    };
+    let rules: RuleSet = request.decode()?;
     match at.caller.engine().replace_rules(&at.account, rules).await {
         Ok(rules) => ok(&*rules),
         Err(RulesRejection::Invalid(violations)) => Err(Problem::invalid(violations)),
@@ -39,26 +36,18 @@ pub(crate) async fn replace(
     }
 }
 
-fn from_toml(body: &[u8]) -> Result<RuleSet, Problem> {
-    let wrong = |detail: String| Problem::new(Code::InvalidToml, detail);
-    let text = std::str::from_utf8(body).map_err(|error| {
-        wrong(format!(
-            "the body is not UTF-8: byte {} begins no character",
-            error.valid_up_to()
-        ))
-    })?;
-    toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(1, |before| before.matches('\n').count() + 1);
-        wrong(format!("line {line}: {}", error.message()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extract::decode;
+
+    fn from_toml(body: &[u8]) -> Result<RuleSet, Problem> {
+        let typed = Typed {
+            media_type: "application/toml".to_owned(),
+            body: bytes::Bytes::copy_from_slice(body),
+        };
+        typed.decode()
+    }
 
     /// What the description says is what is read and written.
     #[test]

@@ -1,15 +1,12 @@
 //! The body of a customer-service message: WeChat's own, checked for what WeChat
 //! would refuse (客服消息, 发送客服消息).
 
-use hongyan_domain::account::AccountKind;
-use hongyan_domain::message::CustomerServiceContent;
-use hongyan_domain::spelling::nearest;
-use hongyan_domain::template::Violation;
 use serde_json::{Map, Value};
 
-use super::limits::depth;
-use super::shape::child;
-use crate::extract::invalid;
+use crate::account::AccountKind;
+use crate::pointer::{child, depth};
+use crate::spelling::nearest;
+use crate::template::{Overflow, Violation, without_joiner};
 
 /// Longest text, in bytes of UTF-8 (field reports; 45002 beyond).
 const LONGEST_TEXT: usize = 2048;
@@ -84,13 +81,17 @@ const fn shape(
 
 /// Checks a body for an account of this kind.
 pub(super) fn check(
-    body: Map<String, Value>,
+    body: &mut Map<String, Value>,
     account: AccountKind,
+    overflow: Overflow,
     wrong: &mut Vec<Violation>,
-) -> CustomerServiceContent {
+) {
+    if overflow == Overflow::Truncate {
+        cut(body);
+    }
     let text = Value::Object(body.clone()).to_string();
     if text.len() > LARGEST || depth(&text) > DEEPEST {
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             "/content",
             "too_long",
             format!("content may have {LARGEST} bytes of JSON and be nested {DEEPEST} levels deep"),
@@ -98,15 +99,15 @@ pub(super) fn check(
         ));
     }
     if body.contains_key("touser") {
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             "/content/touser",
             "not_for_kind",
             "leave touser out of content; the recipient is named by to",
             "content 中不要写 touser，接收人由 to 指定",
         ));
     }
-    if let Some(shape) = shape_of(&body, account, wrong) {
-        by_shape(&body, shape, account, wrong);
+    if let Some(shape) = shape_of(body, account, wrong) {
+        by_shape(body, shape, account, wrong);
     }
     if let Some(service) = body.get("customservice")
         && service
@@ -114,14 +115,36 @@ pub(super) fn check(
             .and_then(Value::as_str)
             .is_none_or(str::is_empty)
     {
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             "/content/customservice",
             "form",
             "customservice is {\"kf_account\": \"name@account\"}",
             "customservice 应为 {\"kf_account\": \"名称@微信号\"}",
         ));
     }
-    CustomerServiceContent { body }
+}
+
+/// Cuts a text that is too long, before a link rather than within it.
+fn cut(body: &mut Map<String, Value>) {
+    if body.get("msgtype").and_then(Value::as_str) != Some("text") {
+        return;
+    }
+    let Some(Value::String(text)) = body.get_mut("text").and_then(|t| t.get_mut("content")) else {
+        return;
+    };
+    if text.len() <= LONGEST_TEXT {
+        return;
+    }
+    let mut end = LONGEST_TEXT - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let kept = &text[..end];
+    let kept = match (kept.rfind("<a"), kept.rfind("</a>")) {
+        (Some(opened), closed) if closed.is_none_or(|closed| closed < opened) => &kept[..opened],
+        _ => kept,
+    };
+    *text = format!("{}…", without_joiner(kept));
 }
 
 /// The shape that `msgtype` names.
@@ -136,7 +159,7 @@ fn shape_of(
         AccountKind::MiniProgram => shape.mini,
     };
     let Some(name) = body.get("msgtype").and_then(Value::as_str) else {
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             pointer,
             "missing",
             "content needs a msgtype, such as text, in quotes",
@@ -172,7 +195,7 @@ fn shape_of(
             )
         }
     };
-    wrong.push(invalid(pointer, rule, message, message_zh));
+    wrong.push(Violation::new(pointer, rule, message, message_zh));
     None
 }
 
@@ -190,7 +213,7 @@ fn by_shape(
         return;
     };
     let Some(object) = object.as_object() else {
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             at,
             "type",
             format!("{name} must be an object"),
@@ -211,11 +234,11 @@ fn by_shape(
         && content.len() > LONGEST_TEXT
     {
         let length = content.len();
-        wrong.push(invalid(
+        wrong.push(Violation::new(
             child(&at, "content"),
             "too_long",
-            format!("the text has {length} bytes, WeChat takes {LONGEST_TEXT} (some 680 Chinese characters)"),
-            format!("文本有 {length} 字节，微信最多接受 {LONGEST_TEXT} 字节（约 680 个汉字）"),
+            format!("the text has {length} bytes, WeChat takes {LONGEST_TEXT} (some 680 Chinese characters); shorten it, or send overflow: truncate"),
+            format!("文本有 {length} 字节，微信最多接受 {LONGEST_TEXT} 字节（约 680 个汉字）；请缩短，或使用 overflow: truncate"),
         ));
     }
     if let Some(key) = shape.list {
@@ -228,7 +251,7 @@ fn list(object: &Map<String, Value>, key: &str, at: &str, wrong: &mut Vec<Violat
     let items = match object.get(key) {
         Some(Value::Array(items)) => items.as_slice(),
         Some(_) => {
-            wrong.push(invalid(
+            wrong.push(Violation::new(
                 at,
                 "type",
                 format!("{key} must be an array"),
@@ -248,14 +271,14 @@ fn list(object: &Map<String, Value>, key: &str, at: &str, wrong: &mut Vec<Violat
     if !fits {
         let count = items.len();
         wrong.push(if key == "articles" {
-            invalid(
+            Violation::new(
                 at,
                 "count",
                 format!("WeChat takes exactly one article (45008), not {count}"),
                 format!("微信只接受一条图文（45008），现为 {count} 条"),
             )
         } else {
-            invalid(
+            Violation::new(
                 at,
                 "count",
                 format!("{key} is empty"),
@@ -268,7 +291,7 @@ fn list(object: &Map<String, Value>, key: &str, at: &str, wrong: &mut Vec<Violat
         let at = child(&at, &index.to_string());
         match item.as_object() {
             Some(item) => needed.iter().for_each(|key| text(item, key, &at, wrong)),
-            None => wrong.push(invalid(at, "type", "must be an object", "应为对象")),
+            None => wrong.push(Violation::new(at, "type", "must be an object", "应为对象")),
         }
     }
 }
@@ -277,14 +300,14 @@ fn text(object: &Map<String, Value>, key: &str, at: &str, wrong: &mut Vec<Violat
     let at = child(at, key);
     wrong.push(match object.get(key) {
         None => missing(&at, key),
-        Some(Value::String(text)) if text.trim().is_empty() => invalid(
+        Some(Value::String(text)) if text.trim().is_empty() => Violation::new(
             at,
             "empty",
             format!("{key} is empty"),
             format!("{key} 为空"),
         ),
         Some(Value::String(_)) => return,
-        Some(_) => invalid(
+        Some(_) => Violation::new(
             at,
             "type",
             format!("{key} must be text in quotes"),
@@ -294,7 +317,7 @@ fn text(object: &Map<String, Value>, key: &str, at: &str, wrong: &mut Vec<Violat
 }
 
 fn missing(at: &str, name: &str) -> Violation {
-    invalid(
+    Violation::new(
         at,
         "missing",
         format!("{name} is missing"),
@@ -310,10 +333,10 @@ mod tests {
 
     fn rules(account: AccountKind, body: Value) -> Vec<(String, &'static str)> {
         let mut wrong = Vec::new();
-        let Value::Object(body) = body else {
+        let Value::Object(mut body) = body else {
             panic!("no object");
         };
-        check(body, account, &mut wrong);
+        check(&mut body, account, Overflow::Reject, &mut wrong);
         wrong.into_iter().map(|v| (v.pointer, v.rule)).collect()
     }
 
@@ -448,5 +471,32 @@ mod tests {
         ] {
             assert_eq!(rules(account, body.clone()), one(pointer, rule), "{body}");
         }
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_links_are_not_cut_through() {
+        let said = |content: &str| {
+            let mut body = json!({"msgtype": "text", "text": {"content": content}});
+            let mut wrong = Vec::new();
+            let map = body.as_object_mut().unwrap();
+            check(
+                map,
+                AccountKind::OfficialAccount,
+                Overflow::Truncate,
+                &mut wrong,
+            );
+            assert_eq!(wrong, []);
+            body["text"]["content"].as_str().unwrap().to_owned()
+        };
+        let plain = said(&"字".repeat(700));
+        assert!(plain.len() <= LONGEST_TEXT && plain.len() > LONGEST_TEXT - 6);
+        assert!(plain.ends_with('…'));
+        let linked = said(&format!(
+            "{}<a href=\"https://a.example/{}\">x</a>",
+            "字".repeat(670),
+            "x".repeat(100)
+        ));
+        assert_eq!(linked, format!("{}…", "字".repeat(670)));
+        assert_eq!(said("short"), "short");
     }
 }

@@ -1,0 +1,3 @@
+//! How the accounts fare.
+
+pub(crate) mod show;
