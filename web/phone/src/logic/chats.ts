@@ -87,6 +87,7 @@ export function snippet(item: Item, words: (kind: string) => string): string {
 /** Colour of an account's picture: the same one each time. */
 export function hue(id: string): number {
   let sum = 0;
-  for (const c of id) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 360;
-  return sum;
+  for (const c of id) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 9973;
+  // Neighbours in number shall not be neighbours in colour.
+  return Math.round(sum * 137.508) % 360;
 }
