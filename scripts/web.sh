@@ -20,7 +20,7 @@ if [ ! -f web/node_modules/.packages ] || [ "$(cat web/node_modules/.packages)" 
 fi
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$sources" ]; then
     echo "web: building the phone" >&2
-    npm run --prefix web --silent build -- --logLevel warn
+    npm run --prefix web --silent build
     echo "$sources" >"$stamp"
 fi
 case ${1:-build} in

@@ -26,6 +26,7 @@ function packed(): Plugin {
 
 export default defineConfig({
   plugins: [vue(), packed()],
+  logLevel: 'warn',
   build: {
     outDir,
     emptyOutDir: true,
