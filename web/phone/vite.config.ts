@@ -34,6 +34,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   // `npm run dev --workspace phone` beside a running sandbox.
   server: { proxy: Object.fromEntries(['/sandbox', '/cgi-bin', '/open', '/connect', '/mp'].map((path) => [path, process.env.SANDBOX_URL ?? 'http://127.0.0.1:8700'])) },

@@ -170,7 +170,7 @@ impl Live {
         self.bell.send_replace(());
     }
 
-    /// A number as a watcher keeps it.
+    /// The number of the happening to be told next, as a watcher keeps it.
     pub(crate) fn id(&self, number: u64) -> String {
         format!("{:x}-{number}", self.epoch)
     }

@@ -154,7 +154,7 @@ export async function load(): Promise<void> {
   lastId = page.last_event_id;
 }
 
-let lastId: string | null = null;
+let lastId = '';
 
 async function loadCalls(): Promise<void> {
   const { items } = await get<{ items: Call[] }>('/requests?limit=100');
@@ -226,6 +226,10 @@ const refreshFaults = coalesce(() => quietly(loadFaults), SLOW_PAUSE_MS);
 const refreshClock = coalesce(
   () => quietly(async () => setClock(await get<Clock>('/clock'))),
   PAUSE_MS,
+);
+const refreshStats = coalesce(
+  () => quietly(async () => void (state.stats = await get<Stats>('/stats'))),
+  SLOW_PAUSE_MS,
 );
 const refreshAll = coalesce(
   () =>
@@ -310,12 +314,12 @@ export async function start(): Promise<void> {
   openStream(
     (last) => {
       const id = last ?? lastId;
-      return id ? `${EVENTS}?last_event_id=${enc(id)}` : EVENTS;
+      return `${EVENTS}?last_event_id=${enc(id)}`;
     },
     {
       message: (data) => {
         const message = data as { appid: string; openid: string; person_id: string | null };
-        if (state.stats) state.stats.deliveries += 1;
+        refreshStats();
         touched(message);
       },
       call: (data) => gather(data as Call),

@@ -107,7 +107,7 @@ export interface Stats {
 }
 
 export interface Page {
-  last_event_id: string | null;
+  last_event_id: string;
   stats: Stats;
   people_total: number;
   accounts: Account[];

@@ -55,7 +55,7 @@ pub(super) async fn events(
     let (now, bell) = world.live.watch();
     let known = last.map(|id| world.live.number(id));
     let watcher = Watcher {
-        next: known.flatten().map_or(now, |number| number + 1),
+        next: known.flatten().unwrap_or(now),
         missed: matches!(known, Some(None)),
         greeted: false,
         world,
@@ -122,13 +122,9 @@ impl Watcher {
         })
     }
 
-    /// The id of an event is that of the last happening told with it.
+    /// The id of an event says where to go on behind it.
     fn event(&self, name: &str, next: u64, data: &impl Serialize) -> Event {
-        let event = Event::default().event(name);
-        let event = match next.checked_sub(1) {
-            Some(last) => event.id(self.world.live.id(last)),
-            None => event,
-        };
+        let event = Event::default().event(name).id(self.world.live.id(next));
         // What is written here is maps and strings, which always become JSON.
         event.json_data(data).unwrap_or_default()
     }

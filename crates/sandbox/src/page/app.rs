@@ -135,7 +135,7 @@ fn kind(name: &str) -> &'static str {
 #[derive(Serialize)]
 pub(super) struct PageView {
     /// From here on the stream of events tells what changes.
-    last_event_id: Option<String>,
+    last_event_id: String,
     stats: Stats,
     people_total: usize,
     accounts: Vec<AccountView>,
@@ -160,7 +160,7 @@ pub(super) async fn state(State(sandbox): State<Sandbox>) -> Result<Json<PageVie
     let people = all.into_iter().take(PEOPLE);
     let people = people.map(|person| view(&sandbox, person));
     Ok(Json(PageView {
-        last_event_id: next.checked_sub(1).map(|last| sandbox.world.live.id(last)),
+        last_event_id: sandbox.world.live.id(next),
         people: people.collect::<Result<_, _>>()?,
         people_total,
         stats: sandbox.stats(),
