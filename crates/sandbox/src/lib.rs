@@ -73,7 +73,7 @@ pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
     CallbackMode, Choices, CodeView, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind,
     MembershipView, MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate,
-    PersonView, Platform, PopupScene, SceneView, Subscription, TemplateView,
+    PersonView, Platform, PopupScene, SceneView, Subscription, TemplatePatch, TemplateView,
 };
 pub use operate::{
     CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,

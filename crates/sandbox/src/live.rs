@@ -200,14 +200,16 @@ fn meaning(event: &Event) -> Option<Happening> {
         | Event::Template { appid, .. }
         | Event::TemplateGone { appid, .. }
         | Event::Bulk { appid, .. } => change(Topic::Account, Some(appid), None, None),
-        Event::QuotaLimit { appid, .. } | Event::QuotaCleared { appid, .. } => {
-            change(Topic::Quota, Some(appid), None, None)
-        }
+        Event::QuotaLimit { appid, .. }
+        | Event::RateLimit { appid, .. }
+        | Event::QuotaCleared { appid, .. } => change(Topic::Quota, Some(appid), None, None),
         Event::Menu { appid, .. } | Event::Tagged { appid, .. } => {
             change(Topic::Menu, Some(appid), None, None)
         }
         Event::Qr { appid, .. } => change(Topic::Codes, Some(appid), None, None),
-        Event::Person { person_id, .. } => change(Topic::Person, None, None, Some(person_id)),
+        Event::Person { person_id, .. } | Event::Phone { person_id, .. } => {
+            change(Topic::Person, None, None, Some(person_id))
+        }
         Event::Member {
             appid,
             openid,

@@ -223,7 +223,7 @@ pub struct AccountPatch {
 }
 
 /// Tells an explicit `null` from an absent field.
-fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
     D: serde::Deserializer<'de>,
@@ -302,6 +302,24 @@ impl NewTemplate {
             enum_values: IndexMap::new(),
         }
     }
+}
+
+/// What WeChat changed about a template overnight; absent fields stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplatePatch {
+    /// New heading.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// New lines.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// New sample text.
+    #[serde(default)]
+    pub example: Option<String>,
+    /// New values of all enumerations.
+    #[serde(default)]
+    pub enum_values: Option<IndexMap<String, Vec<String>>>,
 }
 
 /// A template as the control API shows it.
@@ -398,8 +416,8 @@ pub struct GrantView {
 pub struct MenuView {
     /// The account.
     pub appid: String,
-    /// The person's id there.
-    pub openid: String,
+    /// The person's id there; `None` where they never met.
+    pub openid: Option<String>,
     /// Where the menu comes from.
     pub source: MenuSource,
     /// Its id; `None` of a menu made in WeChat's own console, and of none.

@@ -233,6 +233,9 @@ pub struct InboxItem {
     pub title: String,
     /// The lines as the phone shows them.
     pub lines: Vec<String>,
+    /// Colour of the text of a one-time message, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
     /// Web page or page of the mini program that a tap opens.
     pub url: Option<String>,
     /// Mini program that a tap opens.
@@ -311,8 +314,11 @@ impl Card {
                     "pagepath": body["pagepath"],
                 }));
             }
-            // What is left shows a medium, which the sandbox does not keep.
-            other => lines.push(format!("[{other}]")),
+            // What is left shows a picture, a sound, a card.
+            other => {
+                lines.push(format!("[{other}]"));
+                lines.push(text("description"));
+            }
         }
         lines.retain(|line| !line.is_empty());
         card.url = card.url.filter(|url| !url.is_empty());

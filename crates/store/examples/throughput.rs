@@ -2,8 +2,9 @@
 //!
 //! `cargo run --profile quick -p hongyan-store --example throughput -- [where] [what]`,
 //! where = a directory for an SQLite file, or the `postgres://` URL of an empty
-//! database; what = how many old messages are to be there, or `callbacks` to
-//! measure nothing but the intake of callbacks.
+//! database; what = how many old messages are to be there, or `callbacks` or
+//! `broadcast` to measure nothing but the intake of callbacks, or a broadcast to a
+//! million.
 #![expect(
     clippy::print_stdout,
     reason = "a program that reports on standard output"
@@ -15,6 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hongyan_domain::account::{AccountKind, AccountOptions, AccountSettings, TokenMode};
+use hongyan_domain::broadcast::{
+    Audience, Broadcast, BroadcastSpec, BroadcastState, CHUNK, Recipient, RecipientId,
+};
 use hongyan_domain::callback::{Callback, Effect, Mode};
 use hongyan_domain::clock::{Clock, SystemClock};
 use hongyan_domain::contact::Sighting;
@@ -23,11 +27,14 @@ use hongyan_domain::grant::WindowCause;
 use hongyan_domain::message::{
     Content, Message, OnUnknown, Priority, State, TemplateContent, Value,
 };
-use hongyan_domain::port::{MessageFilter, NewBatch, Page, Store};
-use hongyan_domain::{AccountId, CallbackId, MessageId};
+use hongyan_domain::port::{Expansion, Intake, MessageFilter, NewBatch, Page, Store};
+use hongyan_domain::template::Overflow;
+use hongyan_domain::{AccountId, BroadcastId, CallbackId, MessageId};
 use hongyan_store::{OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{AppSecret, MsgId};
+use jiff::Timestamp;
 
+const AUDIENCE: usize = 1_000_000;
 const SINGLES: usize = 100_000;
 const CALLERS: usize = 64;
 const BATCHED: usize = 300_000;
@@ -40,10 +47,6 @@ async fn main() {
         .next()
         .unwrap_or_else(|| std::env::temp_dir().to_str().unwrap().to_owned());
     let what = arguments.next();
-    let only_callbacks = what.as_deref() == Some("callbacks");
-    let old: usize = what
-        .filter(|_| !only_callbacks)
-        .map_or(0, |text| text.parse().unwrap());
     let mut file = None;
     let store: Arc<dyn Store> = if place.starts_with("postgres") {
         let options = PostgresOptions::new(place, Seal::new(&[1; 32]));
@@ -61,14 +64,23 @@ async fn main() {
     };
     let account = store.add_account(&settings(), None).await.unwrap().id;
 
-    if only_callbacks {
-        let begin = Begin::now();
-        callbacks(&store, account).await;
-        report("callbacks, 64 at a time", SINGLES, &begin);
-        println!("{} MiB on disk", mebibytes());
-        store.shutdown().await;
-        return;
-    }
+    let old: usize = match what.as_deref() {
+        Some("callbacks") => {
+            let begin = Begin::now();
+            callbacks(&store, account).await;
+            report("callbacks, 64 at a time", SINGLES, &begin);
+            println!("{} MiB on disk", mebibytes());
+            store.shutdown().await;
+            return;
+        }
+        Some("broadcast") => {
+            broadcast(&store, account).await;
+            println!("{} MiB on disk, {}", mebibytes(), memory());
+            store.shutdown().await;
+            return;
+        }
+        count => count.map_or(0, |text| text.parse().unwrap()),
+    };
     for _ in 0..old.div_ceil(100_000) {
         batches(&store, account, 100_000).await;
         drain(&store, account, 2).await;
@@ -145,13 +157,140 @@ async fn main() {
         .await
         .unwrap();
     println!("the newest: {} in {:?}", newest.len(), begin.elapsed());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let memory = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM"))
-        .unwrap_or_default();
-    println!("{} MiB on disk, {memory}", mebibytes());
+    println!("{} MiB on disk, {}", mebibytes(), memory());
     store.shutdown().await;
+}
+
+/// The most memory this process ever had, as proc(5) `status` tells it.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let most = status.lines().find(|line| line.starts_with("VmHWM"));
+    most.unwrap_or_default().to_owned()
+}
+
+/// A million people are taken in, messages made of them while urgent ones are claimed
+/// beside, and counted.
+async fn broadcast(store: &Arc<dyn Store>, account: AccountId) {
+    let now = SystemClock.now();
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).unwrap();
+    let id = BroadcastId::new(now, random);
+    store
+        .add_broadcast(&told_to_many(id, account, now), None)
+        .await
+        .unwrap();
+    let chunks = u32::try_from(AUDIENCE / CHUNK).unwrap();
+    let begin = Begin::now();
+    for first in (0..chunks).step_by(10) {
+        let chunks = (0..10).map(|_| (0..CHUNK).map(|_| recipient()).collect());
+        let intake = Intake {
+            first,
+            chunks: chunks.collect(),
+            load_cursor: None,
+        };
+        store.add_recipients(id, &intake).await.unwrap().unwrap();
+    }
+    report("people taken in, 10000 each", AUDIENCE, &begin);
+    let from = [BroadcastState::Loading];
+    let run = BroadcastState::Running;
+    store
+        .move_broadcast(id, &from, run, None, now)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let (mut begin, mut since) = (Begin::now(), 0);
+    let whole = Begin::now();
+    for chunk in 0..chunks {
+        let people = store.recipients(id, chunk).await.unwrap();
+        let message = |person: Recipient| Message {
+            to: person.to.as_str().parse().unwrap(),
+            priority: Priority::Low,
+            broadcast: Some(id),
+            ..message(account)
+        };
+        let expansion = Expansion {
+            chunk,
+            messages: people.into_iter().map(message).collect(),
+            skipped: Vec::new(),
+        };
+        let made = store.expand(id, &expansion).await.unwrap().unwrap();
+        assert_eq!(made.messages, CHUNK);
+        since += CHUNK;
+        if since == AUDIENCE / 5 {
+            report("messages made, a thousand each", since, &begin);
+            (begin, since) = (Begin::now(), 0);
+        }
+    }
+    report("messages made, all in all", AUDIENCE, &whole);
+
+    let urgent = NewBatch {
+        messages: vec![Message {
+            priority: Priority::High,
+            ..message(account)
+        }],
+        idempotency: None,
+    };
+    store.accept(urgent).await.unwrap();
+    let begin = Instant::now();
+    let claimed = store
+        .claim(account, 1, Duration::from_secs(60), Priority::High)
+        .await
+        .unwrap();
+    assert_eq!(claimed.claimed.len(), 1);
+    println!("an urgent message claimed in {:?}", begin.elapsed());
+    let begin = Instant::now();
+    let backlog = store.backlog(account, Priority::Low, 10_000).await.unwrap();
+    println!(
+        "a backlog of {backlog} or more seen in {:?}",
+        begin.elapsed()
+    );
+    let begin = Instant::now();
+    let counts = store.broadcast_counts(id).await.unwrap();
+    println!("{counts:?} counted in {:?}", begin.elapsed());
+}
+
+fn told_to_many(id: BroadcastId, account: AccountId, now: Timestamp) -> Broadcast {
+    Broadcast {
+        id,
+        account,
+        name: "measured".to_owned(),
+        state: BroadcastState::Loading,
+        spec: BroadcastSpec {
+            content: message(account).content,
+            fallback: Vec::new(),
+            audience: Audience::Upload,
+            priority: Priority::Low,
+            overflow: Overflow::default(),
+            on_unknown: OnUnknown::Keep,
+            send_at: None,
+            expires_at: None,
+            rate_per_second: None,
+            starts_by_itself: true,
+            skips_invalid: false,
+            metadata: None,
+        },
+        recipients: 0,
+        chunks: 0,
+        expanded: 0,
+        messages: 0,
+        skipped: 0,
+        load_cursor: None,
+        problem: None,
+        created_at: now,
+        created_by: None,
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+fn recipient() -> Recipient {
+    let mut person = [0; 14];
+    getrandom::fill(&mut person).unwrap();
+    Recipient {
+        to: RecipientId::Openid(format!("o{}", hex::encode(person)).parse().unwrap()),
+        fields: [("name".to_owned(), "张三".into())].into_iter().collect(),
+    }
 }
 
 fn open(path: &Path) -> SqliteStore {
@@ -319,6 +458,7 @@ async fn drain(store: &Arc<dyn Store>, account: AccountId, workers: usize) -> us
                         at: now,
                         ledger: None,
                         awaits_receipt: false,
+                        tallied: false,
                     })
                     .collect();
                 store.settle(settlements).await.unwrap();
@@ -378,5 +518,7 @@ fn message(account: AccountId) -> Message {
         created_at: now,
         created_by: None,
         trace_context: None,
+        broadcast: None,
+        handling: None,
     }
 }

@@ -4,6 +4,7 @@
 use hongyan_domain::account::{AccountKind, TokenMode};
 use hongyan_domain::broadcast::{BroadcastState, WhySkipped};
 use hongyan_domain::callback::Mode;
+use hongyan_domain::console::Role;
 use hongyan_domain::contact::Follow;
 use hongyan_domain::delivery::OutcomeKind;
 use hongyan_domain::grant::WindowCause;
@@ -45,6 +46,18 @@ pub(crate) fn account_kind_code(kind: AccountKind) -> i16 {
 pub(crate) fn account_kind(code: impl Into<i64>) -> Read<AccountKind> {
     let all = [AccountKind::OfficialAccount, AccountKind::MiniProgram];
     read(all, account_kind_code, code, "kind of account")
+}
+
+pub(crate) fn role_code(role: Role) -> i16 {
+    match role {
+        Role::Admin => 1,
+        Role::Operator => 2,
+        Role::Viewer => 3,
+    }
+}
+
+pub(crate) fn role(code: impl Into<i64>) -> Read<Role> {
+    read(Role::ALL, role_code, code, "role")
 }
 
 pub(crate) fn token_mode_code(mode: TokenMode) -> i16 {

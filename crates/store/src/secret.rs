@@ -1,11 +1,15 @@
 //! Where the secrets of callbacks, logins and pages are kept, and their forms.
 
-use hongyan_domain::AccountId;
+use std::io;
+
 use hongyan_domain::account::CallbackKeys;
+use hongyan_domain::console::Operator;
+use hongyan_domain::{AccountId, KeyId};
 use hongyan_wechat::{AppSecret, OpenId};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::seal::Place;
+use crate::seal::{Place, Seal, Unsealable};
 
 /// What names the row of a person at an account.
 pub(crate) fn person_row(account: AccountId, openid: &OpenId) -> Vec<u8> {
@@ -28,6 +32,33 @@ pub(crate) fn js_ticket(row: &[u8; 8]) -> Place<'_> {
         column: "ticket",
         row,
     }
+}
+
+/// Where the hash of somebody's password is kept.
+fn password(id: &KeyId) -> Place<'_> {
+    Place {
+        table: "operator",
+        column: "password",
+        row: id.as_bytes(),
+    }
+}
+
+/// The hash of a password as it is stored.
+pub(crate) fn seal_password(seal: &Seal, operator: &Operator) -> io::Result<Vec<u8>> {
+    let hash = operator.password.expose_secret();
+    seal.seal(password(&operator.id), hash.as_bytes())
+}
+
+/// The hash of a password of what is stored.
+pub(crate) fn open_password(
+    seal: &Seal,
+    id: KeyId,
+    sealed: &[u8],
+) -> Result<SecretString, Unsealable> {
+    let hash = seal.open(password(&id), sealed)?;
+    String::from_utf8(hash)
+        .map(SecretString::from)
+        .map_err(|_| Unsealable)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -73,6 +73,8 @@ export interface Item {
   template_id: string;
   title: string;
   lines: string[];
+  /** Of one-time messages: what colour the text has. */
+  color?: string | null;
   url: string | null;
   miniprogram: { appid?: string; pagepath?: string; path?: string } | null;
   content?: Content;
@@ -157,6 +159,7 @@ export interface Quota {
   path: string;
   limit: number;
   used: number;
+  per_minute: number | null;
 }
 
 export interface Button {

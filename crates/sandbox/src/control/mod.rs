@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +31,10 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route(
             "/accounts/{appid}/templates",
             get(accounts::templates).post(accounts::add_template),
+        )
+        .route(
+            "/accounts/{appid}/templates/{template_id}",
+            patch(accounts::update_template).delete(accounts::delete_template),
         )
         .route(
             "/accounts/{appid}/quota",

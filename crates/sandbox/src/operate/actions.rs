@@ -92,15 +92,13 @@ impl Sandbox {
             _ => None,
         };
         let platform = self.world.platform_of(&account, &openid);
+        let (action, medium) = self.with_medium(&account, action)?;
         // Locked from reading a consent to changing it: a send may use it up.
         let mut book = account.book.lock();
-        let (action, ticket) = scanned(&book, action, at)?;
+        let (action, ticket) = scanned(&book, &action, at)?;
         let action = &action;
         let recipient = account.recipient(&book, &openid);
-        let tap = match recipient {
-            Some(recipient) => tap(&book, recipient, platform, action)?,
-            None => None,
-        };
+        let tap = tap(&book, recipient, platform, action)?;
         let deed = Deed {
             sandbox: self,
             account: &account,
@@ -117,7 +115,7 @@ impl Sandbox {
             Action::SubscribeSetting(choices) => grants(&book, appid, &openid, choices, false)?,
             _ => deed.events(action, following),
         };
-        for event in &events {
+        for event in medium.iter().chain(&events) {
             self.world.commit_in(&account, &mut book, event)?;
         }
         drop(book);

@@ -117,6 +117,7 @@ impl Sandbox {
                 ..Card::default()
             },
         };
+        let color = data["content"]["color"].as_str().map(str::to_owned);
         if let Some(title) = delivery.title {
             card.title = title.into_owned();
         }
@@ -126,6 +127,7 @@ impl Sandbox {
             template_id: delivery.template_id.into_owned(),
             title: card.title,
             lines: card.lines,
+            color: color.filter(|_| delivery.kind == MessageKind::OneTime),
             url: delivery.url.map(Cow::into_owned).or(card.url),
             miniprogram: delivery
                 .miniprogram
@@ -163,6 +165,7 @@ fn shown(appid: String, note: Note) -> InboxItem {
         template_id: String::new(),
         title: card.title,
         lines: card.lines,
+        color: None,
         url: card.url,
         miniprogram: card.miniprogram,
         content: Some(note.content),

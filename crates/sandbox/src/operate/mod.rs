@@ -12,6 +12,7 @@ mod people;
 mod pushes;
 mod quotas;
 mod taps;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,9 +22,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use deliveries::{DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView, Since};
+pub use quotas::QuotaView;
 
 use crate::Sandbox;
-use crate::api::endpoints::{self, ENDPOINTS};
 use crate::clock::ClockView;
 use crate::event::Event;
 use crate::faults::{FaultView, NewFault};
@@ -74,17 +75,6 @@ impl ControlError {
             id: id.to_owned(),
         }
     }
-}
-
-/// A path's allowance for an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct QuotaView {
-    /// The path.
-    pub path: String,
-    /// Calls a day.
-    pub limit: u64,
-    /// Calls counted today (Beijing time).
-    pub used: u64,
 }
 
 /// Counters of the sandbox.
@@ -195,40 +185,6 @@ impl Sandbox {
         }
         self.world.commit(&Event::Clock { offset_ms })?;
         Ok(self.clock())
-    }
-
-    /// Sets a path's daily limit for an account; calls beyond it get 45009.
-    ///
-    /// # Errors
-    /// [`ControlError::NotFound`] for an unknown account or a path that has no
-    /// daily quota.
-    pub fn set_quota(
-        &self,
-        appid: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<QuotaView, ControlError> {
-        let _guard = self.world.control.lock();
-        let account = self.account(appid)?;
-        let endpoint = endpoints::find(path)
-            .filter(|endpoint| ENDPOINTS[*endpoint].daily.is_some())
-            .ok_or_else(|| ControlError::NotFound {
-                what: "path with a daily quota called",
-                id: path.to_owned(),
-            })?;
-        let event = Event::QuotaLimit {
-            appid: appid.to_owned(),
-            path: path.to_owned(),
-            limit,
-        };
-        let mut book = account.book.lock();
-        self.world.commit_in(&account, &mut book, &event)?;
-        let used = book.daily(endpoint).used_at(self.world.clock.now_ms());
-        Ok(QuotaView {
-            path: path.to_owned(),
-            limit,
-            used,
-        })
     }
 
     /// The last calls of WeChat paths and pushes to accounts' servers, newest

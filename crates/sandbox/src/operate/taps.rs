@@ -100,7 +100,7 @@ fn shown(kind: &str, button: &Button) -> Option<Value> {
 /// action names; with one, the person's own menu must have it.
 pub(super) fn tap(
     book: &Book,
-    recipient: Recipient,
+    recipient: Option<Recipient>,
     platform: Platform,
     action: &Action,
 ) -> Result<Option<Tap>, ControlError> {
@@ -151,10 +151,10 @@ fn missing(seen: Seen<'_>, what: &str) -> ControlError {
     ))
 }
 
-fn seen(book: &Book, recipient: Recipient, platform: Platform) -> Option<Seen<'_>> {
+fn seen(book: &Book, recipient: Option<Recipient>, platform: Platform) -> Option<Seen<'_>> {
     let tags: &[u32] = match recipient {
-        Recipient::Member(position) => &book.profile(position).tags,
-        Recipient::Bulk(_) => &[],
+        Some(Recipient::Member(position)) => &book.profile(position).tags,
+        Some(Recipient::Bulk(_)) | None => &[],
     };
     book.menus.seen_by(tags, platform)
 }
@@ -167,14 +167,22 @@ impl Sandbox {
     /// [`ControlError::NotFound`] for an unknown person or account,
     /// [`ControlError::Invalid`] for a mini program.
     pub fn menu(&self, person: &str, appid: &str) -> Result<MenuView, ControlError> {
-        let guard = self.world.control.lock();
         let account = self.official(appid)?;
-        let openid = self.openid_at(person, &account)?;
-        drop(guard);
-        let platform = self.world.platform_of(&account, &openid);
+        let known = self.world.people.lock().get(person).map(|person| {
+            let openid = person.openids.get(appid);
+            (openid.map(ToString::to_string), person.platform)
+        });
         let book = account.book.lock();
-        let recipient = account.recipient(&book, &openid);
-        let seen = recipient.and_then(|recipient| seen(&book, recipient, platform));
+        let (openid, platform) = match known {
+            Some(known) => known,
+            None if account.recipient(&book, person).is_some() => {
+                (Some(person.to_owned()), Platform::default())
+            }
+            None => return Err(ControlError::no_person(person)),
+        };
+        let recipient = openid.as_ref();
+        let recipient = recipient.and_then(|openid| account.recipient(&book, openid));
+        let seen = seen(&book, recipient, platform);
         let source = match (seen, &book.menus.live) {
             (None, _) => MenuSource::None,
             (Some(seen), _) if seen.is_conditional => MenuSource::Conditional,

@@ -224,6 +224,7 @@ impl World {
             | Event::Token { appid, .. }
             | Event::Quota { appid, .. }
             | Event::QuotaLimit { appid, .. }
+            | Event::RateLimit { appid, .. }
             | Event::QuotaCleared { appid, .. }
             | Event::Industry { appid, .. }
             | Event::Bulk { appid, .. }
@@ -330,6 +331,13 @@ impl World {
             Event::QuotaLimit { path, limit, .. } => {
                 if let Some(endpoint) = endpoints::find(path) {
                     book.daily(endpoint).limit = Some(*limit);
+                }
+            }
+            Event::RateLimit {
+                path, per_minute, ..
+            } => {
+                if let Some(endpoint) = endpoints::find(path) {
+                    book.minute(endpoint).limit = *per_minute;
                 }
             }
             Event::QuotaCleared { month, times, .. } => {

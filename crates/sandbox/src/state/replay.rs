@@ -291,6 +291,15 @@ fn counters(account: &Account) -> Vec<Event> {
             exact: true,
         });
     }
+    for (endpoint, cell) in book.minutes.iter().enumerate() {
+        if cell.limit.is_some() {
+            events.push(Event::RateLimit {
+                appid: appid.clone(),
+                path: endpoints::ENDPOINTS[endpoint].path.to_owned(),
+                per_minute: cell.limit,
+            });
+        }
+    }
     if let Some(industry) = book.industry {
         events.push(Event::Industry {
             appid,

@@ -17,6 +17,7 @@ mod media;
 mod menus;
 mod pages;
 mod qrcodes;
+mod quotas;
 mod receipts;
 mod send;
 mod templates;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hongyan_domain::broadcast::{
-    Broadcast, BroadcastState, Counts, Recipient, Skipped, WhySkipped,
-};
+use hongyan_domain::broadcast::{Broadcast, BroadcastState, Counts, Recipient, Skipped};
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::message::State;
 use hongyan_domain::port::{
@@ -27,6 +25,7 @@ use super::row::{
 };
 use super::tried::Tried;
 use super::{PostgresStore, intake};
+use crate::codes;
 
 /// The columns [`read`] expects, in a query over `broadcast b`.
 macro_rules! broadcast_columns {
@@ -469,12 +468,7 @@ fn read(row: &Row) -> Outcome<Broadcast> {
         id: broadcast_id(row.try_get(0)?),
         account: AccountId(row.try_get(1)?),
         name: row.try_get(2)?,
-        state: u8::try_from(state)
-            .ok()
-            .and_then(BroadcastState::from_code)
-            .ok_or_else(|| {
-                Fault::corrupt(format!("{state} is not the number of a broadcast's state"))
-            })?,
+        state: codes::broadcast_state(state)?,
         spec: serde_json::from_str(row.try_get(4)?)?,
         recipients: count(5)?,
         chunks: small(6)?,
@@ -495,12 +489,7 @@ fn skipped(row: &Row) -> Outcome<(i64, Skipped)> {
     let why: i16 = row.try_get(2)?;
     let skipped = Skipped {
         who: row.try_get(1)?,
-        why: u8::try_from(why)
-            .ok()
-            .and_then(WhySkipped::from_code)
-            .ok_or_else(|| {
-                Fault::corrupt(format!("{why} is not the number of a reason to skip"))
-            })?,
+        why: codes::why_skipped(why)?,
         detail: row.try_get(3)?,
     };
     Ok((row.try_get(0)?, skipped))

@@ -55,13 +55,21 @@ pub(super) async fn step(
     if !fits {
         db.roll_back().await?;
         // Where the step is taken the second time, the first one did it.
-        return Ok(again && stands.as_ref() == Some(to));
+        let is_there = stands.is_some_and(|stands| {
+            let counted = *step == SyncStep::ListEnded;
+            let gone = if counted { stands.gone } else { to.gone };
+            stands == FollowerSync { gone, ..to.clone() }
+        });
+        return Ok(again && is_there);
     }
+    let mut to = to.clone();
     match step {
         SyncStep::Begin | SyncStep::Noted => {}
-        SyncStep::Listed(openids) => list(db, account.0, openids, to, now).await?,
-        SyncStep::ListEnded => end_list(db, account.0, to, now).await?,
-        SyncStep::Described(people) => describe(db, account.0, people, to, now).await?,
+        SyncStep::Listed(openids) => list(db, account.0, openids, &to, now).await?,
+        SyncStep::ListEnded => to.gone = end_list(db, account.0, &to, now).await?,
+        SyncStep::Described(people) => {
+            describe(db, account.0, people, millis(to.started_at), now).await?;
+        }
     }
     let keep = db
         .prepare_cached(
@@ -71,7 +79,7 @@ pub(super) async fn step(
         )
         .await?;
     // JSON escapes the one character that a text cannot hold.
-    let state = serde_json::to_string(to)?;
+    let state = serde_json::to_string(&to)?;
     tokio::try_join!(
         async { db.execute(&keep, &[&account.0, &state]).await },
         db.commit()
@@ -106,7 +114,8 @@ async fn list(
     Ok(())
 }
 
-async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outcome<()> {
+/// How many do not follow any more.
+async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outcome<u64> {
     let end = db
         .prepare_cached(
             "-- followers.end_list\n\
@@ -116,17 +125,18 @@ async fn end_list(db: &Db, account: i64, sync: &FollowerSync, now: i64) -> Outco
         )
         .await?;
     let began = millis(sync.started_at);
-    db.execute(&end, &[&account, &sync.run, &began, &now])
-        .await?;
-    Ok(())
+    Ok(db
+        .execute(&end, &[&account, &sync.run, &began, &now])
+        .await?)
 }
 
-/// What an event told since the sync began is newer than WeChat's answer may be.
-async fn describe(
+/// Writes what WeChat tells of people, asked since `began`: what an event told later is
+/// newer.
+pub(super) async fn describe(
     db: &Db,
     account: i64,
     people: &[Described],
-    sync: &FollowerSync,
+    began: i64,
     now: i64,
 ) -> Outcome<()> {
     let mut people: Vec<&Described> = people.iter().collect();
@@ -177,7 +187,6 @@ async fn describe(
              WHERE c.ctid = p.place",
         )
         .await?;
-    let began = millis(sync.started_at);
     tokio::try_join!(
         async { db.query(&lock, &[&account, &openids]).await },
         async {

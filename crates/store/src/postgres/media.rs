@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::media::{Media, MediaKind};
+use hongyan_domain::media::Media;
 use hongyan_domain::port::{MediaStore, Page, StoreError};
 use hongyan_domain::{AccountId, MediaId};
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use super::fault::{Fault, Outcome};
 use super::link::Db;
 use super::row::{millis, number, text};
 use super::{PostgresStore, intake};
+use crate::codes;
 
 macro_rules! media_columns {
     () => {
@@ -209,10 +210,7 @@ fn read(row: &Row) -> Outcome<Media> {
     Ok(Media {
         id: MediaId::from_bytes(id.into_bytes()),
         account: AccountId(row.try_get(1)?),
-        kind: u8::try_from(kind)
-            .ok()
-            .and_then(MediaKind::from_code)
-            .ok_or_else(|| Fault::corrupt(format!("{kind} is not the number of a kind of file")))?,
+        kind: codes::media_kind(kind)?,
         file_name: row.try_get(3)?,
         content_type: row.try_get(4)?,
         size: size.cast_unsigned(),

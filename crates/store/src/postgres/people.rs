@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::contact::{Contact, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::contact::{Contact, Described, FollowerSync, Sighting, SyncStep, User, UserId};
 use hongyan_domain::port::{Binding, ContactFilter, Page, PeopleStore, StoreError};
 use hongyan_wechat::{OpenId, SessionKey, UnionId};
 use jiff::Timestamp;
@@ -191,6 +191,20 @@ impl PeopleStore for PostgresStore {
         self.link
             .run(|db, again| async move {
                 followers::step(&db, account, (from, to), step, now, again).await
+            })
+            .await
+    }
+
+    async fn describe(&self, account: AccountId, people: &[Described]) -> Result<(), StoreError> {
+        let now = millis(self.clock.now());
+        self.link
+            .run(|db, _| async move {
+                if intake::begin(&db, &[account.0]).await?.is_empty() {
+                    db.roll_back().await?;
+                    return Err(Fault::missing("the account"));
+                }
+                followers::describe(&db, account.0, people, now, now).await?;
+                Ok(db.commit().await?)
             })
             .await
     }

@@ -202,7 +202,7 @@ pub(super) fn move_to(
             "-- broadcasts.move\n\
              UPDATE broadcast SET state = ?3, problem = ?4, \
                 started_at = iif(?6, coalesce(started_at, ?5), started_at), \
-                finished_at = iif(?7, ?5, finished_at) \
+                finished_at = iif(?7, coalesce(finished_at, ?5), finished_at) \
              WHERE id = ?1 AND state IN (SELECT value FROM json_each(?2)) RETURNING seq",
         )?
         .query_one(

@@ -1,6 +1,6 @@
 //! Making messages of a broadcast's chunks, and counting what became of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hongyan_domain::BroadcastId;
 use hongyan_domain::broadcast::{BroadcastState, Counts, Skipped, WhySkipped};
@@ -104,20 +104,22 @@ pub(super) fn expand(
 }
 
 pub(super) fn counts(db: &Connection, id: BroadcastId) -> Outcome<Counts> {
-    // Both walk in the order of `seq`.
-    let mut counts = db.prepare_cached(
-        "-- expand.counts\n\
-         SELECT o.state, count(*) FROM message m INDEXED BY message_broadcast \
-         LEFT JOIN outcome o ON o.seq = m.seq WHERE m.broadcast = ?1 GROUP BY o.state",
+    // Both walk in the order of `seq`. SQLite would sort them all to group them.
+    let mut states = db.prepare_cached(
+        "-- expand.states\n\
+         SELECT o.state FROM message m INDEXED BY message_broadcast \
+         LEFT JOIN outcome o ON o.seq = m.seq WHERE m.broadcast = ?1",
     )?;
-    let mut rows = counts.query([id.as_bytes()])?;
-    let mut found = Counts::new();
+    let mut rows = states.query([id.as_bytes()])?;
+    let mut counts = BTreeMap::<Option<i64>, u64>::new();
     while let Some(row) = rows.next()? {
-        let state = match row.get::<_, Option<i64>>(0)? {
-            Some(code) => codes::state(code)?,
-            None => State::Open,
-        };
-        found.push((state, row.get::<_, i64>(1)?.cast_unsigned()));
+        *counts.entry(row.get(0)?).or_default() += 1;
     }
-    Ok(found)
+    counts
+        .into_iter()
+        .map(|(code, count)| {
+            let state = code.map_or(Ok(State::Open), codes::state)?;
+            Ok((state, count))
+        })
+        .collect()
 }

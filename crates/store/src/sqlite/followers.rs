@@ -3,7 +3,7 @@
 use hongyan_domain::AccountId;
 use hongyan_domain::contact::{Described, Follow, FollowerSync, SyncPhase, SyncStep};
 use hongyan_wechat::{OpenId, UnionId};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::credentials::refuse_missing;
 use super::fault::Outcome;
@@ -60,17 +60,20 @@ impl Step {
         if !follows {
             return Ok(false);
         }
+        let mut to = self.to.clone();
         match &self.step {
             SyncStep::Begin | SyncStep::Noted => {}
             SyncStep::Listed(openids) => self.list(db, openids, now)?,
-            SyncStep::ListEnded => self.end_list(db, now)?,
-            SyncStep::Described(described) => self.describe(db, described, now)?,
+            SyncStep::ListEnded => to.gone = self.end_list(db, now)?,
+            SyncStep::Described(described) => {
+                describe(db, self.account, described, millis(self.to.started_at), now)?;
+            }
         }
         db.prepare_cached(
             "-- followers.keep\n\
              INSERT OR REPLACE INTO follower_sync (account, sync) VALUES (?1, ?2)",
         )?
-        .execute(params![self.account.0, serde_json::to_string(&self.to)?])?;
+        .execute(params![self.account.0, serde_json::to_string(&to)?])?;
         Ok(true)
     }
 
@@ -92,7 +95,8 @@ impl Step {
         Ok(())
     }
 
-    fn end_list(&self, db: &Connection, now: i64) -> Outcome<()> {
+    /// How many are gone indeed: some may have shown themselves meanwhile.
+    fn end_list(&self, db: &Connection, now: i64) -> Outcome<u64> {
         let mut end = db.prepare_cached(concat!(
             "-- followers.gone\n\
              UPDATE contact SET follow = 2, unfollowed_at = ?4 WHERE account = ?1 AND ",
@@ -100,43 +104,41 @@ impl Step {
             " AND openid = ?5"
         ))?;
         let began = millis(self.to.started_at);
+        let mut gone = 0;
         for openid in &self.gone {
-            end.execute(params![self.account.0, self.to.run, began, now, openid])?;
+            let ended = end.execute(params![self.account.0, self.to.run, began, now, openid])?;
+            gone += u64::from(ended > 0);
         }
-        Ok(())
+        Ok(gone)
     }
+}
 
-    fn describe(&self, db: &Connection, described: &[Described], now: i64) -> Outcome<()> {
-        let mut follows = db.prepare_cached(
-            "-- followers.describe\n\
-             UPDATE contact SET unionid = coalesce(?4, unionid), \
-                follow = iif(unfollowed_at > ?3, follow, 1), \
-                followed_at = max(coalesce(?5, followed_at), coalesce(followed_at, ?5)), \
-                scene = coalesce(?6, scene), details = coalesce(?7, details) \
-             WHERE account = ?1 AND openid = ?2",
-        )?;
-        let mut is_gone = db.prepare_cached(
-            "-- followers.is_gone\n\
-             UPDATE contact SET follow = 2, unfollowed_at = ?4 \
-             WHERE account = ?1 AND openid = ?2 AND follow <> 2 \
-             AND coalesce(followed_at, ?3) <= ?3",
-        )?;
-        for one in described {
-            self.describe_one(&mut follows, &mut is_gone, one, now)?;
-        }
-        Ok(())
-    }
-
-    /// Who is not there any more was forgotten, and stays so.
-    fn describe_one(
-        &self,
-        follows: &mut CachedStatement<'_>,
-        is_gone: &mut CachedStatement<'_>,
-        one: &Described,
-        now: i64,
-    ) -> Outcome<()> {
-        let (account, openid) = (self.account.0, one.openid.as_str());
-        let began = millis(self.to.started_at);
+/// Writes what WeChat tells of people, asked since `began`: what an event told later is
+/// newer.
+pub(super) fn describe(
+    db: &Connection,
+    account: AccountId,
+    described: &[Described],
+    began: i64,
+    now: i64,
+) -> Outcome<()> {
+    let mut follows = db.prepare_cached(
+        "-- followers.describe\n\
+         UPDATE contact SET unionid = coalesce(?4, unionid), \
+            follow = iif(unfollowed_at > ?3, follow, 1), \
+            followed_at = max(coalesce(?5, followed_at), coalesce(followed_at, ?5)), \
+            scene = coalesce(?6, scene), details = coalesce(?7, details) \
+         WHERE account = ?1 AND openid = ?2",
+    )?;
+    let mut is_gone = db.prepare_cached(
+        "-- followers.is_gone\n\
+         UPDATE contact SET follow = 2, unfollowed_at = ?4 \
+         WHERE account = ?1 AND openid = ?2 AND follow <> 2 \
+         AND coalesce(followed_at, ?3) <= ?3",
+    )?;
+    // Who is not there any more was forgotten, and stays so.
+    for one in described {
+        let openid = one.openid.as_str();
         match one.follow {
             Follow::Following => {
                 let details = one
@@ -146,7 +148,7 @@ impl Step {
                     .transpose()?;
                 let scene = one.details.as_ref().and_then(|d| d.qr_scene.as_deref());
                 follows.execute(params![
-                    account,
+                    account.0,
                     openid,
                     began,
                     one.unionid.as_ref().map(UnionId::as_str),
@@ -156,12 +158,12 @@ impl Step {
                 ])?;
             }
             Follow::Unfollowed => {
-                is_gone.execute(params![account, openid, began, now])?;
+                is_gone.execute(params![account.0, openid, began, now])?;
             }
             Follow::Unknown => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Those whom a list that has ended does not name. A reader looks for them: all

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use hongyan_domain::AccountId;
 use hongyan_domain::broadcast::RecipientId;
 use hongyan_domain::clock::from_millisecond;
-use hongyan_domain::contact::{Contact, Follow, FollowerSync, Sighting, SyncStep, User, UserId};
+use hongyan_domain::contact::{
+    Contact, Described, Follow, FollowerSync, Sighting, SyncStep, User, UserId,
+};
 use hongyan_domain::port::{Binding, ContactFilter, Page, PeopleStore, StoreError};
 use hongyan_wechat::{OpenId, SessionKey, UnionId};
 use jiff::Timestamp;
@@ -219,6 +221,16 @@ impl PeopleStore for SqliteStore {
         };
         let now = millis(self.clock.now());
         self.write(step.rows(), move |db| step.take(db, now)).await
+    }
+
+    async fn describe(&self, account: AccountId, people: &[Described]) -> Result<(), StoreError> {
+        let people = people.to_vec();
+        let now = millis(self.clock.now());
+        self.write(people.len(), move |db| {
+            refuse_missing(db, account)?;
+            followers::describe(db, account, &people, now, now)
+        })
+        .await
     }
 
     async fn undescribed(

@@ -100,7 +100,7 @@ fn others(db: &Connection, account: i64) -> Outcome<bool> {
         some!("service_window", "account", "openid"),
         some!("contact", "account", "openid"),
         some!("app_user_openid", "account", "openid"),
-        some!("tally", "account", "message"),
+        some!("tally", "+account", "message"),
     ] {
         if db.prepare_cached(table)?.execute([account, STEP])? > 0 {
             return Ok(true);

@@ -684,7 +684,7 @@ async fn follow(store: &PostgresStore, kit: &Kit, account: AccountId) {
         499
     );
     store.count_contacts(account).await.unwrap();
-    store.accounts_of(&kit.openid("oF7")).await.unwrap();
+    store.accounts_of(&[kit.openid("oF7")]).await.unwrap();
 }
 
 /// A bit of everything that WeChat tells.

@@ -226,6 +226,7 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
             next_try_at: Some(later),
         }),
         breaker: Some(Breaker {
+            kinds: Vec::new(),
             since: kit.now(),
             errcode: 48001,
             errmsg: "api unauthorized".to_owned(),

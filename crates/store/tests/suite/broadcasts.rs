@@ -203,6 +203,18 @@ async fn take_people_in_once(store: &dyn Store, kit: &Kit) {
         ..broadcast
     };
     assert_eq!(stands, Some(expected.clone()));
+    // Nobody, only how far it has come.
+    let cursor = Intake {
+        first: 2,
+        chunks: Vec::new(),
+        load_cursor: Some("3".to_owned()),
+    };
+    let stands = store.add_recipients(id, &cursor).await.unwrap();
+    let expected = Broadcast {
+        load_cursor: Some("3".to_owned()),
+        ..expected
+    };
+    assert_eq!(stands, Some(expected.clone()));
     // The same again, as by somebody who did not hear the answer.
     assert_eq!(store.add_recipients(id, &first).await.unwrap(), None);
     let second = Intake {
@@ -249,6 +261,14 @@ async fn move_only_from_where_they_are(store: &dyn Store, kit: &Kit) {
     assert_eq!(kit.moved(store, id, &[], Paused).await, None);
     let ready = kit.moved(store, id, &[Loading], Ready).await.unwrap();
     assert_eq!((ready.state, ready.started_at), (Ready, None));
+    // A word about one that stays where it is.
+    let sample = Some("person 3 has no name");
+    let noted = store
+        .move_broadcast(id, &[Ready], Ready, sample, kit.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((noted.state, noted.problem.as_deref()), (Ready, sample));
     kit.advance(5);
     let began = kit.now();
     let running = kit.moved(store, id, &[Ready, Paused], Running).await;

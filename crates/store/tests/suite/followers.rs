@@ -18,6 +18,7 @@ cases! {
     find_who_is_gone,
     leave_newer_words_alone,
     bring_details,
+    bring_details_without_a_sync,
     are_described_in_pages,
     are_listed_ten_thousand_at_once,
     need_their_account,
@@ -66,6 +67,12 @@ impl<'a> Run<'a> {
         let from = Some(&self.at);
         let done = store.step_follower_sync(account, from, &step, &to).await;
         assert!(done.unwrap());
+        // The store counts who is gone.
+        if step == SyncStep::ListEnded {
+            let kept = store.follower_sync(account).await.unwrap().unwrap();
+            to.gone = kept.gone;
+            assert_eq!(kept, to);
+        }
         self.at = to;
     }
 
@@ -208,6 +215,7 @@ async fn find_who_is_gone(store: &dyn Store, kit: &Kit) {
     // They came while the list was being read.
     saw(store, kit, account, "oCame", Follow::Following).await;
     run.step(SyncStep::ListEnded).await;
+    assert_eq!(run.at.gone, 2);
     assert_eq!(following(store, account).await, ["oCame", "oStays"]);
     for openid in ["oGone", "oLeft"] {
         let gone = contact(store, kit, account, openid).await;
@@ -297,6 +305,42 @@ async fn bring_details(store: &dyn Store, kit: &Kit) {
     store.saw(account, &again, None).await.unwrap();
     let stands = contact(store, kit, account, "oA").await;
     assert_eq!(stands.details, expected.details);
+}
+
+async fn bring_details_without_a_sync(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    for openid in ["oA", "oB"] {
+        saw(store, kit, account, openid, Follow::Following).await;
+    }
+    kit.advance(5);
+    let full = described(kit, "oA");
+    let gone = Described {
+        openid: kit.openid("oB"),
+        follow: Follow::Unfollowed,
+        followed_at: None,
+        unionid: None,
+        details: None,
+    };
+    let stranger = described(kit, "oForgotten");
+    let people = [full.clone(), gone, stranger];
+    store.describe(account, &people).await.unwrap();
+    let stands = contact(store, kit, account, "oA").await;
+    assert_eq!(
+        (stands.unionid, stands.details),
+        (full.unionid, full.details)
+    );
+    assert_eq!(stands.followed_at, full.followed_at);
+    let gone = contact(store, kit, account, "oB").await;
+    let stands = (gone.follow, gone.unfollowed_at);
+    assert_eq!(stands, (Follow::Unfollowed, Some(kit.now())));
+    let forgotten = store.contact(account, &kit.openid("oForgotten")).await;
+    assert_eq!(forgotten.unwrap(), None);
+    assert_eq!(store.follower_sync(account).await.unwrap(), None);
+    let refused = store.describe(AccountId(404), &[]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Missing { .. })),
+        "{refused:?}"
+    );
 }
 
 async fn are_described_in_pages(store: &dyn Store, kit: &Kit) {

@@ -5,10 +5,12 @@
 mod accounts;
 mod broadcasts;
 mod by_hand;
+mod console;
 mod credentials;
 mod expansion;
 mod followers;
 mod forwards;
+mod history;
 mod idempotency;
 mod inbox;
 mod intake;

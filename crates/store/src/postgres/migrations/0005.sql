@@ -165,3 +165,33 @@ CREATE TABLE clearing (
     count   bigint NOT NULL,
     PRIMARY KEY (account, month)
 );
+
+-- Who may use the console, and their sessions.
+CREATE TABLE operator (
+    id         uuid     PRIMARY KEY,
+    name       text     COLLATE "C" NOT NULL CONSTRAINT operator_name UNIQUE,
+    role       smallint NOT NULL,
+    password   bytea    NOT NULL, -- its hash, sealed
+    created_at bigint   NOT NULL,
+    seen_at    bigint
+);
+
+CREATE TABLE session (
+    digest     bytea  PRIMARY KEY,
+    operator   uuid   NOT NULL REFERENCES operator ON DELETE CASCADE,
+    created_at bigint NOT NULL,
+    ends_at    bigint NOT NULL
+);
+CREATE INDEX session_end ON session (ends_at);
+CREATE INDEX session_of ON session (operator);
+
+-- What happened, by the minute; in order of time, as it is read.
+CREATE TABLE history (
+    minute  bigint   NOT NULL,
+    account bigint   NOT NULL REFERENCES account ON DELETE CASCADE,
+    errcode bigint   NOT NULL, -- 0 = none
+    times   bigint   NOT NULL,
+    what    smallint NOT NULL,
+    PRIMARY KEY (minute, account, what, errcode)
+) WITH (fillfactor = 70);
+CREATE INDEX history_account ON history (account);

@@ -171,3 +171,33 @@ CREATE TABLE template_use (
     last_at     INTEGER NOT NULL,
     PRIMARY KEY (account, template_id, key)
 ) STRICT, WITHOUT ROWID;
+
+-- Who may use the console, and their sessions.
+CREATE TABLE operator (
+    id         BLOB    PRIMARY KEY,
+    name       TEXT    NOT NULL UNIQUE,
+    role       INTEGER NOT NULL,
+    password   BLOB    NOT NULL, -- its hash, sealed
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+    digest     BLOB    PRIMARY KEY,
+    operator   BLOB    NOT NULL REFERENCES operator ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    ends_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_end ON session (ends_at);
+CREATE INDEX session_of ON session (operator);
+
+-- What happened, by the minute; in order of time, as it is read.
+CREATE TABLE history (
+    minute  INTEGER NOT NULL,
+    account INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+    what    INTEGER NOT NULL,
+    errcode INTEGER NOT NULL, -- 0 = none
+    times   INTEGER NOT NULL,
+    PRIMARY KEY (minute, account, what, errcode)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX history_account ON history (account);
