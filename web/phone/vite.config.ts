@@ -24,8 +24,21 @@ function packed(): Plugin {
   };
 }
 
+/** Their licences ask to go with what they allow to use. */
+function licences(): Plugin {
+  const files = ['vue/LICENSE', 'weui/LICENSE.txt'];
+  return {
+    name: 'licences',
+    apply: 'build',
+    generateBundle() {
+      const texts = files.map((file) => readFileSync(resolve(import.meta.dirname, '../node_modules', file), 'utf8'));
+      this.emitFile({ type: 'asset', fileName: 'assets/licences.txt', source: texts.join('\n---\n\n') });
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [vue(), packed()],
+  plugins: [vue(), licences(), packed()],
   logLevel: 'warn',
   build: {
     outDir,
@@ -37,5 +50,12 @@ export default defineConfig({
     rolldownOptions: { checks: { pluginTimings: false } },
   },
   // `npm run dev --workspace phone` beside a running sandbox.
-  server: { proxy: Object.fromEntries(['/sandbox', '/cgi-bin', '/open', '/connect', '/mp'].map((path) => [path, process.env.SANDBOX_URL ?? 'http://127.0.0.1:8700'])) },
+  server: {
+    proxy: Object.fromEntries(
+      ['/sandbox', '/cgi-bin', '/open', '/connect', '/mp'].map((path) => [
+        path,
+        process.env.SANDBOX_URL ?? 'http://127.0.0.1:8700',
+      ]),
+    ),
+  },
 });
