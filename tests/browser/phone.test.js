@@ -164,7 +164,7 @@ describe('phone', { timeout: 120_000 }, () => {
     await phone().getByRole('button', { name: '鸿雁演示小程序' }).click();
     await phone().getByRole('button', { name: '登录' }).click();
     const code = await phone().locator('.result code').innerText();
-    assert.match(code, /^\w{20,}/);
+    assert.ok(code.length > 20, code);
 
     const request = phone().getByRole('button', { name: '请求订阅' });
     const popup = phone().getByRole('dialog');
