@@ -7,10 +7,12 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 use_recent_node
 
-stamp=web/dist/.phone
+stamp=web/dist/.pages
 lock=web/package-lock.json
-# By content: times do not survive a checkout.
-sources=$(find web -path '*/node_modules' -prune -o -path web/dist -prune -o -type f -print |
+# By content: times do not survive a checkout. What is generated from the API's
+# description counts by that.
+sources=$({ echo docs/openapi.json && find web -path '*/node_modules' -prune -o -path web/dist -prune -o \
+    -type f ! -name schema.d.ts -print; } |
     LC_ALL=C sort | xargs sha256sum | sha256sum)
 
 if [ ! -f web/node_modules/.packages ] || [ "$(cat web/node_modules/.packages)" != "$(sha256sum <"$lock")" ]; then
@@ -19,7 +21,7 @@ if [ ! -f web/node_modules/.packages ] || [ "$(cat web/node_modules/.packages)" 
     sha256sum <"$lock" >web/node_modules/.packages
 fi
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$sources" ]; then
-    echo "web: building the phone" >&2
+    echo "web: building the console and the phone" >&2
     npm run --prefix web --silent build
     echo "$sources" >"$stamp"
 fi
