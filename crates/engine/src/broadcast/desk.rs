@@ -13,7 +13,7 @@ use super::script::Script;
 use crate::Engine;
 
 /// How long this node is the one that works on a broadcast without saying so again.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(5);
 
 /// How often it says so, and looks what others did.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

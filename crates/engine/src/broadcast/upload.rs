@@ -67,12 +67,15 @@ impl Engine {
         if broadcast.load_cursor.is_some() {
             return Err(UploadRefusal::UnderWay);
         }
-        Ok(Upload {
+        let mut upload = Upload {
             engine: self.clone(),
             broadcast,
             chunks: Vec::new(),
             taken: 0,
-        })
+        };
+        // From here on an end without a word is seen.
+        upload.write(Some(UNDER_WAY)).await?;
+        Ok(upload)
     }
 }
 
@@ -107,9 +110,7 @@ impl Upload {
     /// # Errors
     /// See [`UploadRefusal`].
     pub async fn finish(mut self) -> Result<Broadcast, UploadRefusal> {
-        if self.taken > 0 {
-            self.write(None).await?;
-        }
+        self.write(None).await?;
         Ok(self.broadcast)
     }
 
@@ -118,9 +119,14 @@ impl Upload {
     ///
     /// # Errors
     /// Storage's.
-    pub async fn give_up(self, why: &str) -> Result<bool, StoreError> {
+    pub async fn give_up(mut self, why: &str) -> Result<bool, StoreError> {
         if self.taken == self.waiting() {
-            return Ok(false);
+            self.chunks.clear();
+            return match self.write(None).await {
+                Err(UploadRefusal::Store(error)) => Err(error),
+                // Another took its place.
+                _ => Ok(false),
+            };
         }
         self.engine.fail_broadcast(self.broadcast.id, why).await?;
         Ok(true)

@@ -150,7 +150,9 @@ impl CsvPeople {
 
 impl Header {
     fn read(cells: &[&str]) -> Result<Self, (String, String)> {
-        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+        // A byte order mark, where the reader did not get it in one piece.
+        let name = |cell: &&str| cell.trim_start_matches('\u{feff}').trim().to_owned();
+        let names: Vec<_> = cells.iter().map(name).collect();
         if let Some(place) = names.iter().position(String::is_empty) {
             let number = place + 1;
             return Err((
