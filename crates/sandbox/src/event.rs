@@ -108,6 +108,12 @@ pub(crate) enum Event {
         path: String,
         limit: u64,
     },
+    /// A limit a minute set by the control API; `None` takes it back.
+    RateLimit {
+        appid: String,
+        path: String,
+        per_minute: Option<u32>,
+    },
     /// `clear_quota` took effect for the `times`-th time in the month.
     QuotaCleared {
         appid: String,

@@ -135,6 +135,47 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// What a person sends, in the notation of `custom/send`; places and voices,
+    /// which it does not have, in its manner.
+    pub(crate) fn content(&self) -> Option<serde_json::Value> {
+        use serde_json::json;
+        Some(match self {
+            Self::SendText { content } | Self::MessageMenu { content, .. } => {
+                json!({ "msgtype": "text", "text": { "content": content } })
+            }
+            Self::SendImage { media_id, pic_url } => json!({
+                "msgtype": "image",
+                "image": { "media_id": media_id, "pic_url": pic_url },
+            }),
+            Self::SendVoice {
+                media_id,
+                recognition,
+            } => json!({
+                "msgtype": "voice",
+                "voice": { "media_id": media_id, "recognition": recognition },
+            }),
+            Self::SendLocation {
+                latitude,
+                longitude,
+                label,
+            } => json!({
+                "msgtype": "location",
+                "location": { "latitude": latitude, "longitude": longitude, "label": label },
+            }),
+            Self::SendLink {
+                title,
+                description,
+                url,
+            } => json!({
+                "msgtype": "link",
+                "link": { "title": title, "description": description, "url": url },
+            }),
+            _ => return None,
+        })
+    }
+}
+
 /// What a card on a phone is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +204,8 @@ pub enum InboxKind {
     News,
     /// The client's own words where the account's server failed.
     Notice,
+    /// What the person sent.
+    Own,
 }
 
 impl From<MessageKind> for InboxKind {
@@ -190,6 +233,9 @@ pub struct InboxItem {
     pub title: String,
     /// The lines as the phone shows them.
     pub lines: Vec<String>,
+    /// Colour of the text of a one-time message, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
     /// Web page or page of the mini program that a tap opens.
     pub url: Option<String>,
     /// Mini program that a tap opens.
@@ -268,8 +314,11 @@ impl Card {
                     "pagepath": body["pagepath"],
                 }));
             }
-            // What is left shows a medium, which the sandbox does not keep.
-            other => lines.push(format!("[{other}]")),
+            // What is left shows a picture, a sound, a card.
+            other => {
+                lines.push(format!("[{other}]"));
+                lines.push(text("description"));
+            }
         }
         lines.retain(|line| !line.is_empty());
         card.url = card.url.filter(|url| !url.is_empty());

@@ -63,6 +63,9 @@ impl Engine {
         if let Some(decision) = decision {
             return Some(settlement(attempts, None, decision, history, now));
         }
+        if let Some(decision) = self.broadcast_verdict(&message, &history).await {
+            return Some(settlement(attempts, None, decision, history, now));
+        }
         if let Hold::Withheld(reason) = hold {
             let outcome = Outcome::Withheld(reason);
             tracing::info!(

@@ -12,6 +12,9 @@ use crate::refusal::{self, Outcome, Refusal, ok};
 use crate::state::account::{Account, Industry, TEMPLATE_LIMIT};
 use crate::state::template::TemplateSource;
 
+/// Longest page of intercepted messages.
+const BLOCKED_PAGE: usize = 100;
+
 #[derive(Deserialize)]
 struct IndustryBody {
     #[serde(default)]
@@ -141,7 +144,7 @@ pub(super) fn add_template(call: &Call<'_>, account: &Account) -> Outcome {
         content,
         example,
         subscription: None,
-        enum_values: indexmap::IndexMap::new(),
+        enum_values: title.enum_values(&kids),
         industries: None,
         deleted: false,
     };
@@ -217,6 +220,27 @@ pub(super) fn delete_template(call: &Call<'_>, account: &Account) -> Outcome {
     };
     call.world.commit_in(account, &mut book, &event)?;
     ok()
+}
+
+#[derive(Deserialize)]
+struct BlockedBody {
+    #[serde(default)]
+    tmpl_msg_id: String,
+    #[serde(default)]
+    limit: usize,
+}
+
+/// Messages of a template that WeChat intercepted: the sandbox intercepts none.
+pub(super) fn blocked(call: &Call<'_>, account: &Account) -> Outcome {
+    let body: BlockedBody = call.json(Some(account))?;
+    if !(1..=BLOCKED_PAGE).contains(&body.limit) {
+        return Err(refusal::INVALID_ARGS);
+    }
+    let book = account.book.lock();
+    book.template(&body.tmpl_msg_id)
+        .filter(|template| template.source.kind == MessageKind::Template)
+        .ok_or(refusal::INVALID_TEMPLATE)?;
+    render(&json!({ "errcode": 0, "errmsg": "ok", "msginfo": [] }))
 }
 
 /// A success as JSON.

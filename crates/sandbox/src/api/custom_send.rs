@@ -1,7 +1,8 @@
 //! `POST /cgi-bin/message/custom/send` (page "发送客服消息").
 //!
 //! Order of checks: recipient, message type and body, refusal of messages,
-//! window. Media ids are taken as they come: the sandbox keeps no media.
+//! window. Ids of articles and cards are taken as they come: the sandbox keeps
+//! neither.
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
@@ -12,22 +13,23 @@ use crate::model::{AccountKind, MessageKind, Subscription};
 use crate::refusal::{self, Outcome, Refusal, ok};
 use crate::state::account::{Account, Recipient};
 use crate::state::deliver::Parcel;
+use crate::state::media::MediaKind;
 use crate::state::talk::Closed;
 
 pub(super) fn send(call: &Call<'_>, account: &Account) -> Outcome {
     let mut body: Map<String, Value> = call.json(Some(account))?;
     let openid = body.shift_remove("touser");
     let openid = openid.as_ref().and_then(Value::as_str).unwrap_or_default();
-    // Told only after the recipient turned out to be known.
-    let checked = check(&body, account.kind);
-    let content = content(body)?;
-
     let mut guard = account.book.lock();
     let book = &mut *guard;
     let recipient = account
         .recipient(book, openid)
         .ok_or(refusal::INVALID_OPENID)?;
-    checked?;
+    check(&body, account.kind, |media_id, kinds| {
+        let medium = book.media.get(media_id, call.now);
+        medium.is_some_and(|medium| kinds.contains(&medium.kind))
+    })?;
+    let content = content(body)?;
     if book.blocks(recipient) {
         return Err(refusal::USER_BLOCKS);
     }
@@ -69,8 +71,16 @@ fn content(body: Map<String, Value>) -> Result<Box<RawValue>, Refusal> {
     to_raw_value(&Value::Object(body)).map_err(|_| refusal::SYSTEM)
 }
 
-/// The rules of each message type, and which account may send it.
-fn check(body: &Map<String, Value>, kind: AccountKind) -> Result<(), Refusal> {
+/// What a picture beside a video or a page may be.
+const COVER: &[MediaKind] = &[MediaKind::Thumb, MediaKind::Image];
+
+/// The rules of each message type, and which account may send it. `has` tells
+/// whether a medium is there and of one of the kinds.
+fn check(
+    body: &Map<String, Value>,
+    kind: AccountKind,
+    has: impl Fn(&str, &[MediaKind]) -> bool,
+) -> Result<(), Refusal> {
     let msgtype = body
         .get("msgtype")
         .and_then(Value::as_str)
@@ -82,6 +92,13 @@ fn check(body: &Map<String, Value>, kind: AccountKind) -> Result<(), Refusal> {
             Err(refusal)
         } else {
             Ok(())
+        }
+    };
+    let medium = |name: &str, kinds: &[MediaKind]| {
+        if has(text(name), kinds) {
+            Ok(())
+        } else {
+            Err(refusal::INVALID_MEDIA)
         }
     };
     let official = match kind {
@@ -96,17 +113,18 @@ fn check(body: &Map<String, Value>, kind: AccountKind) -> Result<(), Refusal> {
             }
             Ok(())
         }
-        "image" => needs("media_id", refusal::INVALID_MEDIA),
-        "voice" | "mpnews" => official.and(needs("media_id", refusal::INVALID_MEDIA)),
+        "image" => medium("media_id", &[MediaKind::Image]),
+        "voice" => official.and_then(|()| medium("media_id", &[MediaKind::Voice])),
+        "mpnews" => official.and(needs("media_id", refusal::INVALID_MEDIA)),
         "video" => {
             official?;
-            needs("media_id", refusal::INVALID_MEDIA)?;
-            needs("thumb_media_id", refusal::INVALID_MEDIA)
+            medium("media_id", &[MediaKind::Video])?;
+            medium("thumb_media_id", COVER)
         }
         "music" => {
             official?;
             needs("musicurl", refusal::INVALID_ARGS)?;
-            needs("thumb_media_id", refusal::INVALID_MEDIA)
+            medium("thumb_media_id", COVER)
         }
         "news" => {
             official?;
@@ -120,7 +138,12 @@ fn check(body: &Map<String, Value>, kind: AccountKind) -> Result<(), Refusal> {
         "wxcard" => official.and(needs("card_id", refusal::INVALID_ARGS)),
         "msgmenu" => {
             official?;
-            if object["list"].as_array().is_none_or(Vec::is_empty) {
+            let list = object["list"].as_array().map_or(&[][..], Vec::as_slice);
+            let has_words = |line: &Value| {
+                let content = line["content"].as_str();
+                !line["id"].is_null() && content.is_some_and(|text| !text.is_empty())
+            };
+            if list.is_empty() || !list.iter().all(has_words) {
                 return Err(refusal::INVALID_ARGS);
             }
             Ok(())
@@ -135,7 +158,7 @@ fn check(body: &Map<String, Value>, kind: AccountKind) -> Result<(), Refusal> {
                 needs("appid", refusal::INVALID_APPID)?;
             }
             needs("pagepath", refusal::INVALID_ARGS)?;
-            needs("thumb_media_id", refusal::INVALID_MEDIA)
+            medium("thumb_media_id", COVER)
         }
         _ => Err(refusal::INVALID_MESSAGE_TYPE),
     }
@@ -149,7 +172,8 @@ mod tests {
 
     fn code(kind: AccountKind, body: Value) -> i32 {
         let body = serde_json::from_value(body).unwrap();
-        check(&body, kind).map_or_else(|refusal| refusal.code, |()| 0)
+        let has = |id: &str, kinds: &[MediaKind]| kinds.iter().any(|kind| kind.name() == id);
+        check(&body, kind, has).map_or_else(|refusal| refusal.code, |()| 0)
     }
 
     #[test]
@@ -165,8 +189,59 @@ mod tests {
         let long = "字".repeat(700);
         assert_eq!(one(MiniProgram, "text", json!({ "content": long })), 45002);
         assert_eq!(one(OfficialAccount, "image", json!({})), 40007);
-        assert_eq!(one(MiniProgram, "image", json!({ "media_id": "m" })), 0);
-        assert_eq!(one(MiniProgram, "voice", json!({ "media_id": "m" })), 40008);
+        assert_eq!(one(MiniProgram, "image", json!({ "media_id": "image" })), 0);
+        assert_eq!(
+            one(MiniProgram, "image", json!({ "media_id": "voice" })),
+            40007
+        );
+        assert_eq!(
+            one(MiniProgram, "voice", json!({ "media_id": "voice" })),
+            40008
+        );
+        assert_eq!(
+            one(OfficialAccount, "voice", json!({ "media_id": "voice" })),
+            0
+        );
+        let video = |id: &str, cover: &str| json!({ "media_id": id, "thumb_media_id": cover });
+        assert_eq!(one(OfficialAccount, "video", video("video", "thumb")), 0);
+        assert_eq!(one(OfficialAccount, "video", video("video", "image")), 0);
+        assert_eq!(
+            one(OfficialAccount, "video", video("video", "voice")),
+            40007
+        );
+        assert_eq!(
+            one(OfficialAccount, "video", video("image", "thumb")),
+            40007
+        );
+        let music = |url: &str| json!({ "musicurl": url, "thumb_media_id": "thumb" });
+        assert_eq!(one(OfficialAccount, "music", music("https://a")), 0);
+        assert_eq!(one(OfficialAccount, "music", music("")), 40097);
+        let menu = |line: Value| json!({ "list": [line] });
+        assert_eq!(
+            one(
+                OfficialAccount,
+                "msgmenu",
+                menu(json!({ "id": "1", "content": "a" }))
+            ),
+            0
+        );
+        assert_eq!(
+            one(OfficialAccount, "msgmenu", menu(json!({ "id": "1" }))),
+            40097
+        );
+        assert_eq!(
+            one(OfficialAccount, "msgmenu", json!({ "list": [] })),
+            40097
+        );
+        for (msgtype, field) in [
+            ("mpnews", "media_id"),
+            ("mpnewsarticle", "article_id"),
+            ("wxcard", "card_id"),
+        ] {
+            assert_eq!(one(OfficialAccount, msgtype, json!({ field: "x" })), 0);
+            assert_ne!(one(OfficialAccount, msgtype, json!({})), 0);
+            assert_eq!(one(MiniProgram, msgtype, json!({ field: "x" })), 40008);
+        }
         assert_eq!(
             one(OfficialAccount, "news", json!({ "articles": [] })),
             44003
@@ -179,7 +254,7 @@ mod tests {
         let link = json!({ "title": "t", "url": "https://a" });
         assert_eq!(one(OfficialAccount, "link", link.clone()), 40008);
         assert_eq!(one(MiniProgram, "link", link), 0);
-        let page = json!({ "title": "t", "pagepath": "p", "thumb_media_id": "m" });
+        let page = json!({ "title": "t", "pagepath": "p", "thumb_media_id": "image" });
         assert_eq!(one(MiniProgram, "miniprogrampage", page.clone()), 0);
         assert_eq!(one(OfficialAccount, "miniprogrampage", page), 40013);
         assert_eq!(code(OfficialAccount, json!({ "msgtype": "dance" })), 40008);

@@ -76,7 +76,15 @@ pub(crate) enum Handler {
 const BODY_LIMIT: usize = 1024 * 1024;
 const UPLOAD_LIMIT: usize = 12 * 1024 * 1024;
 
+/// Calls of `stable_token` a minute.
+const STABLE_PER_MINUTE: u32 = 10_000;
+
 impl Endpoint {
+    /// Calls a minute, where WeChat publishes a number.
+    pub(crate) fn per_minute(&self) -> Option<u32> {
+        (self.path == STABLE_TOKEN).then_some(STABLE_PER_MINUTE)
+    }
+
     /// Bytes a body may have, and what a longer one is told.
     pub(crate) fn body_limit(&self) -> (usize, Refusal) {
         match self.path {

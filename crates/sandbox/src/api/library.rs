@@ -2,6 +2,8 @@
 //!
 //! Numbers and wording are ours; the shapes are those of the newtmpl pages.
 
+use indexmap::IndexMap;
+
 use crate::model::Subscription;
 
 /// A service category.
@@ -25,6 +27,8 @@ pub(super) struct Keyword {
     pub(super) name: &'static str,
     pub(super) example: &'static str,
     pub(super) rule: &'static str,
+    /// What an enumeration takes.
+    pub(super) values: &'static [&'static str],
 }
 
 const fn keyword(name: &'static str, example: &'static str, rule: &'static str) -> Keyword {
@@ -32,6 +36,17 @@ const fn keyword(name: &'static str, example: &'static str, rule: &'static str) 
         name,
         example,
         rule,
+        values: &[],
+    }
+}
+
+/// A keyword with a list of values; the first is its example.
+const fn choice(name: &'static str, values: &'static [&'static str]) -> Keyword {
+    Keyword {
+        name,
+        example: values[0],
+        rule: "enum_string",
+        values,
     }
 }
 
@@ -54,7 +69,7 @@ pub(super) static CATEGORIES: [Category; 4] = [
     },
 ];
 
-pub(super) static TITLES: [Title; 7] = [
+pub(super) static TITLES: [Title; 8] = [
     Title {
         tid: 99,
         title: "付款成功通知",
@@ -128,6 +143,17 @@ pub(super) static TITLES: [Title; 7] = [
         ],
     },
     Title {
+        tid: 3317,
+        title: "设备上线提醒",
+        subscription: Subscription::LongTerm,
+        category: 674,
+        keywords: &[
+            keyword("设备名称", "1号水泵", "thing"),
+            choice("所在位置", &["客厅", "厨房", "卧室"]),
+            keyword("上线时间", "2026年1月1日 12:00:00", "time"),
+        ],
+    },
+    Title {
         tid: 43216,
         title: "服务预约成功通知",
         subscription: Subscription::OneTime,
@@ -155,11 +181,22 @@ impl Title {
                 name,
                 example: sample,
                 rule,
+                ..
             } = self.keywords.get((*kid as usize).checked_sub(1)?)?;
             content.push_str(&format!("{name}{colon}{{{{{rule}{kid}.DATA}}}}\n"));
             example.push_str(&format!("{name}{colon}{sample}\n"));
         }
         Some((content, example))
+    }
+
+    /// The values of the enumerations among the chosen keywords, by key.
+    pub(super) fn enum_values(&self, kids: &[u32]) -> IndexMap<String, Vec<String>> {
+        let chosen = kids.iter().filter_map(|kid| {
+            let keyword = self.keywords.get((*kid as usize).checked_sub(1)?)?;
+            let values: Vec<String> = keyword.values.iter().map(ToString::to_string).collect();
+            (!values.is_empty()).then(|| (format!("{}{kid}", keyword.rule), values))
+        });
+        chosen.collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! WeChat's side of the sandbox: one dispatcher, one file per family of calls.
 //!
 //! Checks happen in a fixed order (the real one is not documented): path,
-//! length and size of the body, faults, method, token, daily quota, permission,
+//! length and size of the body, faults, method, token, quotas, permission,
 //! body, then what the call itself demands.
 
 mod admin;
@@ -93,7 +93,7 @@ impl Call<'_> {
         self.world.tokens.verify(&token, self.now)
     }
 
-    /// Counts the call against the account's daily quota.
+    /// Counts the call against what the account may do in a day and a minute.
     fn charge(&self, account: &Account) -> Result<(), Refusal> {
         self.account.set(Some(account.index));
         let endpoint = &ENDPOINTS[self.endpoint];
@@ -102,6 +102,9 @@ impl Call<'_> {
         };
         let mut book = account.book.lock();
         let default = endpoints::daily_limit(endpoint, daily, &book);
+        book.daily(self.endpoint).check(default, self.now)?;
+        book.minute(self.endpoint)
+            .charge(endpoint.per_minute(), self.now)?;
         self.used
             .set(book.daily(self.endpoint).charge(default, self.now)?);
         Ok(())

@@ -174,7 +174,7 @@ pub(super) fn add_template(call: &Call<'_>, account: &Account) -> Outcome {
         content,
         example,
         subscription: Some(title.subscription),
-        enum_values: indexmap::IndexMap::new(),
+        enum_values: title.enum_values(&kids),
         industries: None,
         deleted: false,
     };

@@ -49,6 +49,7 @@ pub(super) fn quota(call: &Call<'_>, account: &Account) -> Outcome {
     let mut book = account.book.lock();
     let default = endpoints::daily_limit(endpoint, default, &book);
     let cell = *book.daily(index);
+    let per_minute = book.minute(index).limit.or(endpoint.per_minute());
     drop(book);
     let limit = cell.limit.unwrap_or(default);
     let used = cell.used_at(call.now);
@@ -58,8 +59,8 @@ pub(super) fn quota(call: &Call<'_>, account: &Account) -> Outcome {
         "errmsg": "ok",
         "quota": { "daily_limit": limit, "used": used, "remain": remain },
     });
-    if endpoint.path == endpoints::STABLE_TOKEN {
-        answer["rate_limit"] = json!({ "call_count": 10_000, "refresh_second": 60 });
+    if let Some(count) = per_minute {
+        answer["rate_limit"] = json!({ "call_count": count, "refresh_second": 60 });
     }
     render(&answer)
 }

@@ -91,7 +91,7 @@ const fn retired(path: &'static str, refusal: Refusal) -> Endpoint {
 const UNPUBLISHED: u64 = 100_000;
 
 /// Every path, with the documented daily limits of a new account.
-pub(crate) static ENDPOINTS: [Endpoint; 67] = [
+pub(crate) static ENDPOINTS: [Endpoint; 68] = [
     post(TEMPLATE_SEND, 100_000, OFFICIAL, template_send::send),
     post(SUBSCRIBE_SEND, 10_000_000, MINI, subscribe_send::send),
     Endpoint {
@@ -210,6 +210,12 @@ pub(crate) static ENDPOINTS: [Endpoint; 67] = [
     ),
     get("/cgi-bin/user/get", 500, OFFICIAL, users::list),
     get("/cgi-bin/user/info", 5_000_000, OFFICIAL, users::info),
+    post(
+        "/wxa/sec/queryblocktmplmsg",
+        UNPUBLISHED,
+        OFFICIAL,
+        admin::blocked,
+    ),
     post("/cgi-bin/qrcode/create", 100_000, OFFICIAL, qrcode::create),
     post("/cgi-bin/menu/create", 1000, OFFICIAL, menu::create),
     get("/cgi-bin/menu/get", 10_000, OFFICIAL, menu::get),

@@ -12,9 +12,6 @@ use crate::refusal::{self, Outcome, Refusal};
 use crate::state::account::{Account, Book};
 use crate::state::token::{LIFE_MS, StableDecision, TokenFamily};
 
-/// Calls of `stable_token` a minute.
-const STABLE_PER_MINUTE: u32 = 10_000;
-
 pub(super) fn classic(call: &Call<'_>) -> Outcome {
     let field = |name| call.query.get(name).unwrap_or_default();
     let account = identify(
@@ -44,7 +41,6 @@ pub(super) fn stable(call: &Call<'_>) -> Outcome {
     let body: StableBody = call.json(None)?;
     let account = identify(call, &body.grant_type, &body.appid, &body.secret)?;
     let mut book = account.book.lock();
-    book.stable_minute.charge(STABLE_PER_MINUTE, call.now)?;
     match book.keyring.decide_stable(body.force_refresh, call.now)? {
         StableDecision::Repeat { text, expires_in_s } => Ok(answer(&text, expires_in_s)),
         StableDecision::Issue { forced } => {

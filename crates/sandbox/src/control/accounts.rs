@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::read;
+use crate::model::present;
 use crate::{
-    AccountPatch, AccountView, Callback, ControlError, NewAccount, QuotaView, ReceiptRules,
-    Sandbox, TemplateView,
+    AccountPatch, AccountView, Callback, CodeView, ControlError, NewAccount, QuotaView,
+    ReceiptRules, Sandbox, TemplateView,
 };
 
 /// A list that is never long.
@@ -116,11 +117,32 @@ pub(super) async fn add_template(
     ))
 }
 
+pub(super) async fn codes(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<CodeView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.codes(&appid)?,
+    }))
+}
+
+pub(super) async fn quotas(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<QuotaView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.quotas(&appid)?,
+    }))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QuotaBody {
     path: String,
-    limit: u64,
+    #[serde(default)]
+    limit: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    per_minute: Option<Option<u32>>,
 }
 
 pub(super) async fn set_quota(
@@ -128,8 +150,20 @@ pub(super) async fn set_quota(
     Path(appid): Path<String>,
     body: Bytes,
 ) -> Result<Json<QuotaView>, Problem> {
-    let QuotaBody { path, limit } = read(&body)?;
-    Ok(Json(sandbox.set_quota(&appid, &path, limit)?))
+    let QuotaBody {
+        path,
+        limit,
+        per_minute,
+    } = read(&body)?;
+    let mut view = None;
+    if let Some(limit) = limit {
+        view = Some(sandbox.set_quota(&appid, &path, limit)?);
+    }
+    if let Some(per_minute) = per_minute {
+        view = Some(sandbox.set_rate(&appid, &path, per_minute)?);
+    }
+    view.map(Json)
+        .ok_or_else(|| Problem::invalid("limit (a day), per_minute or both must be given".into()))
 }
 
 #[derive(Deserialize)]
@@ -145,6 +179,27 @@ pub(super) async fn set_console_menu(
 ) -> Result<StatusCode, Problem> {
     let MenuBody { button } = read(&body)?;
     sandbox.set_console_menu(&appid, &button)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn update_template(
+    State(sandbox): State<Sandbox>,
+    Path((appid, template_id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<TemplateView>, Problem> {
+    let patch = read(&body)?;
+    Ok(Json(sandbox.update_template(
+        &appid,
+        &template_id,
+        patch,
+    )?))
+}
+
+pub(super) async fn delete_template(
+    State(sandbox): State<Sandbox>,
+    Path((appid, template_id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    sandbox.delete_template(&appid, &template_id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,14 +4,15 @@ mod accounts;
 mod actions;
 mod deliveries;
 mod faults;
+mod live;
 mod people;
-mod problem;
+pub(crate) mod problem;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +32,14 @@ pub(crate) fn routes() -> Router<Sandbox> {
             "/accounts/{appid}/templates",
             get(accounts::templates).post(accounts::add_template),
         )
-        .route("/accounts/{appid}/quota", put(accounts::set_quota))
+        .route(
+            "/accounts/{appid}/templates/{template_id}",
+            patch(accounts::update_template).delete(accounts::delete_template),
+        )
+        .route(
+            "/accounts/{appid}/quota",
+            get(accounts::quotas).put(accounts::set_quota),
+        )
         .route(
             "/accounts/{appid}/receipts",
             get(accounts::receipts).put(accounts::set_receipts),
@@ -40,6 +48,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
             "/accounts/{appid}/console-menu",
             put(accounts::set_console_menu),
         )
+        .route("/accounts/{appid}/qrcodes", get(accounts::codes))
         .route("/media/{media_id}", get(people::medium))
         .route("/people", get(people::list).post(people::create))
         .route("/people/{person}", get(people::show).patch(people::update))
@@ -49,6 +58,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/people/{person}/inbox", get(people::inbox))
         .route("/bulk/people", post(people::bulk))
         .route("/bulk/people/{appid}/openids", get(people::bulk_openids))
+        .route("/events", get(live::events))
         .route("/deliveries", get(deliveries::list))
         .route("/requests", get(deliveries::requests))
         .route("/stats", get(deliveries::stats))

@@ -1,20 +1,16 @@
-//! Accounts and their templates.
+//! Accounts.
 
 use std::sync::Arc;
 
 use super::ControlError;
 use crate::Sandbox;
 use crate::event::Event;
-use crate::model::{
-    AccountKind, AccountPatch, AccountView, Callback, CallbackMode, MessageKind, NewAccount,
-    NewTemplate, TemplateView,
-};
+use crate::model::{AccountPatch, AccountView, Callback, CallbackMode, NewAccount};
 use crate::outcome::ReceiptRules;
 use crate::state::account::{Account, Settings, ip_matches};
-use crate::state::template::{Template, TemplateSource};
 
-/// Longest title and content of a template, in bytes.
-const TEXT_LIMIT: usize = 4096;
+/// Longest name of an account, in characters.
+const NAME_LIMIT: usize = 30;
 
 impl Sandbox {
     /// Makes an account.
@@ -33,6 +29,7 @@ impl Sandbox {
             )));
         }
         let settings = Settings {
+            name: new.name,
             secret: new.secret.unwrap_or_else(|| ids.secret()),
             original_id: new.original_id.unwrap_or_else(|| ids.original_id()),
             open_platform: new.open_platform,
@@ -65,6 +62,7 @@ impl Sandbox {
         let account = self.account(appid)?;
         let mut settings = account.settings.read().clone();
         let AccountPatch {
+            name,
             secret,
             original_id,
             open_platform,
@@ -74,6 +72,7 @@ impl Sandbox {
             duplicate_answer,
             web_domains,
         } = patch;
+        set(&mut settings.name, name);
         set(&mut settings.secret, secret);
         set(&mut settings.original_id, original_id);
         set(&mut settings.open_platform, open_platform);
@@ -103,70 +102,6 @@ impl Sandbox {
             .collect()
     }
 
-    /// Makes a template.
-    ///
-    /// # Errors
-    /// [`ControlError::NotFound`] for an unknown account,
-    /// [`ControlError::Invalid`] for a kind the account cannot have or a
-    /// content without parameters, [`ControlError::Exists`] for a known id.
-    pub fn add_template(
-        &self,
-        appid: &str,
-        new: NewTemplate,
-    ) -> Result<TemplateView, ControlError> {
-        let _guard = self.world.control.lock();
-        let account = self.account(appid)?;
-        check_template(&account, &new)?;
-        let template_id = new
-            .template_id
-            .unwrap_or_else(|| self.world.ids.template_id());
-        check_id("template_id", &template_id)?;
-        let mut book = account.book.lock();
-        if book.templates.contains_key(template_id.as_str()) {
-            return Err(ControlError::Exists(format!(
-                "template {template_id} exists"
-            )));
-        }
-        let has_one = |template: &Arc<Template>| template.source.kind == MessageKind::OneTime;
-        if new.kind == MessageKind::OneTime && book.living_templates().any(has_one) {
-            return Err(ControlError::Exists(
-                "the account has its one-time template; there is only one".into(),
-            ));
-        }
-        let subscription = match new.kind {
-            MessageKind::Template | MessageKind::CustomerService => None,
-            MessageKind::Subscribe | MessageKind::Notification | MessageKind::OneTime => {
-                Some(new.subscription.unwrap_or_default())
-            }
-        };
-        let mut source = TemplateSource {
-            template_id,
-            kind: new.kind,
-            title: new.title,
-            content: new.content,
-            example: new.example.unwrap_or_default(),
-            subscription,
-            enum_values: new.enum_values,
-            industries: None,
-            deleted: false,
-        };
-        let template = Template::new(source.clone());
-        if template.keywords.is_empty() {
-            return Err(ControlError::Invalid(
-                "content needs at least one parameter such as {{thing1.DATA}}".into(),
-            ));
-        }
-        if new.kind == MessageKind::Template && template.is_free() {
-            source.industries = book.industry.map(|set| (set.primary, set.secondary));
-        }
-        let event = Event::Template {
-            appid: appid.to_owned(),
-            template: source,
-        };
-        self.world.commit_in(&account, &mut book, &event)?;
-        Ok(template.view())
-    }
-
     pub(crate) fn account(&self, appid: &str) -> Result<Arc<Account>, ControlError> {
         self.world
             .account(appid)
@@ -174,7 +109,7 @@ impl Sandbox {
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
@@ -186,6 +121,7 @@ fn view(account: &Account) -> AccountView {
     AccountView {
         appid: account.appid.to_string(),
         kind: account.kind,
+        name: settings.name,
         secret: settings.secret,
         original_id: settings.original_id,
         open_platform: settings.open_platform,
@@ -204,7 +140,7 @@ fn view(account: &Account) -> AccountView {
 }
 
 /// Ids travel in paths and query strings, so they must need no escaping there.
-fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
+pub(super) fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
         return Ok(());
@@ -215,6 +151,12 @@ fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
 }
 
 fn check_settings(settings: &Settings) -> Result<(), ControlError> {
+    let fits = |name: &String| (1..=NAME_LIMIT).contains(&name.chars().count());
+    if !settings.name.as_ref().is_none_or(fits) {
+        return Err(ControlError::Invalid(format!(
+            "name must have 1 to {NAME_LIMIT} characters"
+        )));
+    }
     check_id("secret", &settings.secret)?;
     check_id("original_id", &settings.original_id)?;
     let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
@@ -261,36 +203,4 @@ pub(super) fn check_callback(callback: &Callback) -> Result<(), ControlError> {
         }
         (_, _) => Ok(()),
     }
-}
-
-fn check_template(account: &Account, new: &NewTemplate) -> Result<(), ControlError> {
-    let fits = match new.kind {
-        MessageKind::Template | MessageKind::Notification | MessageKind::OneTime => {
-            account.kind == AccountKind::OfficialAccount
-        }
-        MessageKind::Subscribe => account.kind == AccountKind::MiniProgram,
-        MessageKind::CustomerService => {
-            return Err(ControlError::Invalid(
-                "customer-service messages have no templates".into(),
-            ));
-        }
-    };
-    if !fits {
-        return Err(ControlError::Invalid(
-            "kind subscribe belongs to mini programs; template, notification and one_time to \
-             official accounts"
-                .into(),
-        ));
-    }
-    if new.title.is_empty() || new.title.len() > TEXT_LIMIT || new.content.len() > TEXT_LIMIT {
-        return Err(ControlError::Invalid(format!(
-            "title must not be empty; title and content may have {TEXT_LIMIT} bytes each"
-        )));
-    }
-    if new.kind == MessageKind::Template && new.subscription.is_some() {
-        return Err(ControlError::Invalid(
-            "subscription belongs to the kinds subscribe, notification and one_time".into(),
-        ));
-    }
-    Ok(())
 }

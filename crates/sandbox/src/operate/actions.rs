@@ -12,7 +12,7 @@ use crate::model::{AccountKind, Action, MessageKind};
 use crate::outcome::ActionOutcome;
 use crate::state::account::{Account, Book};
 use crate::state::logins::Purpose;
-use crate::state::talk::Cause;
+use crate::state::talk::{Cause, Note, NoteKind};
 
 /// Highest scene of a one-time subscription.
 const SCENE_LIMIT: u32 = 10_000;
@@ -92,15 +92,13 @@ impl Sandbox {
             _ => None,
         };
         let platform = self.world.platform_of(&account, &openid);
+        let (action, medium) = self.with_medium(&account, action)?;
         // Locked from reading a consent to changing it: a send may use it up.
         let mut book = account.book.lock();
-        let (action, ticket) = scanned(&book, action, at)?;
+        let (action, ticket) = scanned(&book, &action, at)?;
         let action = &action;
         let recipient = account.recipient(&book, &openid);
-        let tap = match recipient {
-            Some(recipient) => tap(&book, recipient, platform, action)?,
-            None => None,
-        };
+        let tap = tap(&book, recipient, platform, action)?;
         let deed = Deed {
             sandbox: self,
             account: &account,
@@ -117,7 +115,7 @@ impl Sandbox {
             Action::SubscribeSetting(choices) => grants(&book, appid, &openid, choices, false)?,
             _ => deed.events(action, following),
         };
-        for event in &events {
+        for event in medium.iter().chain(&events) {
             self.world.commit_in(&account, &mut book, event)?;
         }
         drop(book);
@@ -249,12 +247,20 @@ impl Deed<'_> {
                     .into_iter()
                     .collect()
             }
-            Action::MessageMenu { .. } => vec![self.window(Cause::Menu)],
+            Action::MessageMenu { .. } => {
+                let mut events = vec![self.window(Cause::Menu)];
+                events.extend(self.own(action));
+                events
+            }
             Action::SendText { .. }
             | Action::SendImage { .. }
             | Action::SendVoice { .. }
             | Action::SendLocation { .. }
-            | Action::SendLink { .. } => vec![self.window(Cause::Message)],
+            | Action::SendLink { .. } => {
+                let mut events = vec![self.window(Cause::Message)];
+                events.extend(self.own(action));
+                events
+            }
             Action::EnterSession { .. } => vec![self.window(Cause::Enter)],
             Action::SubscribeOnce { template_id, scene } => vec![Event::Scene {
                 appid: self.account.appid.to_string(),
@@ -287,6 +293,20 @@ impl Deed<'_> {
             at: self.at,
             scene: scene.map(str::to_owned),
         }
+    }
+
+    /// What the person's own phone shows of what they sent.
+    fn own(&self, action: &Action) -> Option<Event> {
+        Some(Event::Note {
+            appid: self.account.appid.to_string(),
+            openid: self.openid.to_owned(),
+            note: Note {
+                at: self.at,
+                after: self.sandbox.world.ledger.lock().count(),
+                kind: NoteKind::Own,
+                content: action.content()?,
+            },
+        })
     }
 
     fn block(&self, blocked: bool) -> Event {

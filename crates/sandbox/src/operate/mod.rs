@@ -10,7 +10,9 @@ mod inbox;
 mod media;
 mod people;
 mod pushes;
+mod quotas;
 mod taps;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,12 +22,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use deliveries::{DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView, Since};
+pub use quotas::QuotaView;
 
 use crate::Sandbox;
-use crate::api::endpoints::{self, ENDPOINTS};
 use crate::clock::ClockView;
 use crate::event::Event;
 use crate::faults::{FaultView, NewFault};
+use crate::live::{Change, Happening, Topic};
 use crate::requests::{Direction, RequestView};
 
 /// Why a request of the control API was not carried out.
@@ -72,17 +75,6 @@ impl ControlError {
             id: id.to_owned(),
         }
     }
-}
-
-/// A path's allowance for an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct QuotaView {
-    /// The path.
-    pub path: String,
-    /// Calls a day.
-    pub limit: u64,
-    /// Calls counted today (Beijing time).
-    pub used: u64,
 }
 
 /// Counters of the sandbox.
@@ -132,7 +124,9 @@ impl Sandbox {
     /// # Errors
     /// [`ControlError::Invalid`] when the fault makes no sense.
     pub fn add_fault(&self, fault: NewFault) -> Result<FaultView, ControlError> {
-        self.world.faults.add(fault).map_err(ControlError::Invalid)
+        let view = self.world.faults.add(fault);
+        self.tell_faults();
+        view.map_err(ControlError::Invalid)
     }
 
     /// All faults, spent ones included.
@@ -142,7 +136,9 @@ impl Sandbox {
 
     /// Removes all faults and tells how many there were.
     pub fn clear_faults(&self) -> usize {
-        self.world.faults.remove(None)
+        let removed = self.world.faults.remove(None);
+        self.tell_faults();
+        removed
     }
 
     /// Removes one fault.
@@ -156,7 +152,14 @@ impl Sandbox {
                 id: fault_id.to_owned(),
             });
         }
+        self.tell_faults();
         Ok(())
+    }
+
+    fn tell_faults(&self) {
+        self.world
+            .live
+            .tell(|| Happening::Changed(Change::of(Topic::Faults)));
     }
 
     /// The sandbox's clock.
@@ -182,40 +185,6 @@ impl Sandbox {
         }
         self.world.commit(&Event::Clock { offset_ms })?;
         Ok(self.clock())
-    }
-
-    /// Sets a path's daily limit for an account; calls beyond it get 45009.
-    ///
-    /// # Errors
-    /// [`ControlError::NotFound`] for an unknown account or a path that has no
-    /// daily quota.
-    pub fn set_quota(
-        &self,
-        appid: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<QuotaView, ControlError> {
-        let _guard = self.world.control.lock();
-        let account = self.account(appid)?;
-        let endpoint = endpoints::find(path)
-            .filter(|endpoint| ENDPOINTS[*endpoint].daily.is_some())
-            .ok_or_else(|| ControlError::NotFound {
-                what: "path with a daily quota called",
-                id: path.to_owned(),
-            })?;
-        let event = Event::QuotaLimit {
-            appid: appid.to_owned(),
-            path: path.to_owned(),
-            limit,
-        };
-        let mut book = account.book.lock();
-        self.world.commit_in(&account, &mut book, &event)?;
-        let used = book.daily(endpoint).used_at(self.world.clock.now_ms());
-        Ok(QuotaView {
-            path: path.to_owned(),
-            limit,
-            used,
-        })
     }
 
     /// The last calls of WeChat paths and pushes to accounts' servers, newest

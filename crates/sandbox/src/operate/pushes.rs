@@ -19,7 +19,7 @@ impl Deed<'_> {
             let ticket = Field::Text(ticket);
             self.event(event, vec![("EventKey", text(key)), ("Ticket", ticket)])
         };
-        let media = |id: &Option<String>| Field::Text(id.clone().unwrap_or_else(|| ids.media_id()));
+        let media = |id: &Option<String>| text(id.as_deref().unwrap_or_default());
         Some(match action {
             Action::Follow => self.event("subscribe", vec![key("")]),
             Action::FollowByCode { scene } => by_code("subscribe", &format!("qrscene_{scene}")),

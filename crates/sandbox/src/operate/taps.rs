@@ -85,9 +85,6 @@ fn shown(kind: &str, button: &Button) -> Option<Value> {
             let articles: Vec<Value> = articles.collect();
             json!({ "msgtype": "news", "news": { "articles": articles } })
         }
-        "media_id" | "view_limited" => {
-            json!({ "msgtype": "image", "image": { "media_id": button.text("media_id") } })
-        }
         "article_id" | "article_view_limited" => {
             let id = button.text("article_id");
             json!({ "msgtype": "mpnewsarticle", "mpnewsarticle": { "article_id": id } })
@@ -100,7 +97,7 @@ fn shown(kind: &str, button: &Button) -> Option<Value> {
 /// action names; with one, the person's own menu must have it.
 pub(super) fn tap(
     book: &Book,
-    recipient: Recipient,
+    recipient: Option<Recipient>,
     platform: Platform,
     action: &Action,
 ) -> Result<Option<Tap>, ControlError> {
@@ -123,10 +120,16 @@ pub(super) fn tap(
             })?;
             let button = leaves(seen.button).find(|button| button.name == *name);
             let button = button.ok_or_else(|| missing(seen, &format!("button named {name:?}")))?;
-            Tap {
+            let mut tap = Tap {
                 scanned: scanned.clone(),
                 ..Tap::on(button, seen.menuid)
+            };
+            let media_id = button.text("media_id");
+            if let Some(kind) = book.media.kind_in_library(media_id) {
+                let kind = kind.name();
+                tap.shows = Some(json!({ "msgtype": kind, kind: { "media_id": media_id } }));
             }
+            tap
         }
         _ => return Ok(None),
     }))
@@ -151,10 +154,10 @@ fn missing(seen: Seen<'_>, what: &str) -> ControlError {
     ))
 }
 
-fn seen(book: &Book, recipient: Recipient, platform: Platform) -> Option<Seen<'_>> {
+fn seen(book: &Book, recipient: Option<Recipient>, platform: Platform) -> Option<Seen<'_>> {
     let tags: &[u32] = match recipient {
-        Recipient::Member(position) => &book.profile(position).tags,
-        Recipient::Bulk(_) => &[],
+        Some(Recipient::Member(position)) => &book.profile(position).tags,
+        Some(Recipient::Bulk(_)) | None => &[],
     };
     book.menus.seen_by(tags, platform)
 }
@@ -167,14 +170,22 @@ impl Sandbox {
     /// [`ControlError::NotFound`] for an unknown person or account,
     /// [`ControlError::Invalid`] for a mini program.
     pub fn menu(&self, person: &str, appid: &str) -> Result<MenuView, ControlError> {
-        let guard = self.world.control.lock();
         let account = self.official(appid)?;
-        let openid = self.openid_at(person, &account)?;
-        drop(guard);
-        let platform = self.world.platform_of(&account, &openid);
+        let known = self.world.people.lock().get(person).map(|person| {
+            let openid = person.openids.get(appid);
+            (openid.map(ToString::to_string), person.platform)
+        });
         let book = account.book.lock();
-        let recipient = account.recipient(&book, &openid);
-        let seen = recipient.and_then(|recipient| seen(&book, recipient, platform));
+        let (openid, platform) = match known {
+            Some(known) => known,
+            None if account.recipient(&book, person).is_some() => {
+                (Some(person.to_owned()), Platform::default())
+            }
+            None => return Err(ControlError::no_person(person)),
+        };
+        let recipient = openid.as_ref();
+        let recipient = recipient.and_then(|openid| account.recipient(&book, openid));
+        let seen = seen(&book, recipient, platform);
         let source = match (seen, &book.menus.live) {
             (None, _) => MenuSource::None,
             (Some(seen), _) if seen.is_conditional => MenuSource::Conditional,

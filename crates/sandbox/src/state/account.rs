@@ -28,6 +28,8 @@ pub(crate) const TEMPLATE_LIMIT: usize = 25;
 /// What the control API may change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
     pub(crate) secret: String,
     pub(crate) original_id: String,
     pub(crate) open_platform: Option<String>,
@@ -108,7 +110,8 @@ pub(crate) struct Book {
     pub(crate) seen: Dedupe,
     /// By position of the endpoint in the table of endpoints.
     pub(crate) daily: Vec<DailyCell>,
-    pub(crate) stable_minute: MinuteCell,
+    /// The same for the running minute.
+    pub(crate) minutes: Vec<MinuteCell>,
     /// Month of the last `clear_quota` and how many there were in it.
     pub(crate) cleared: (i64, u32),
     pub(crate) industry: Option<Industry>,
@@ -352,6 +355,14 @@ impl Book {
             self.daily.resize(endpoint + 1, DailyCell::default());
         }
         &mut self.daily[endpoint]
+    }
+
+    /// The counter of an endpoint for the running minute.
+    pub(crate) fn minute(&mut self, endpoint: usize) -> &mut MinuteCell {
+        if self.minutes.len() <= endpoint {
+            self.minutes.resize(endpoint + 1, MinuteCell::default());
+        }
+        &mut self.minutes[endpoint]
     }
 }
 

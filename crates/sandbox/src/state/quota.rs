@@ -22,14 +22,19 @@ impl DailyCell {
         }
     }
 
-    /// Counts one call and tells the new number, or refuses it with 45009.
-    pub(crate) fn charge(&mut self, default: u64, now: i64) -> Result<u64, Refusal> {
-        let used = self.used_at(now);
-        if used >= self.limit.unwrap_or(default) {
+    /// Refuses with 45009 where nothing is left of the day.
+    pub(crate) fn check(&self, default: u64, now: i64) -> Result<(), Refusal> {
+        if self.used_at(now) >= self.limit.unwrap_or(default) {
             return Err(refusal::DAILY_QUOTA);
         }
+        Ok(())
+    }
+
+    /// Counts one call and tells the new number, or refuses it with 45009.
+    pub(crate) fn charge(&mut self, default: u64, now: i64) -> Result<u64, Refusal> {
+        self.check(default, now)?;
+        self.used = self.used_at(now) + 1;
         self.day = beijing_day(now);
-        self.used = used + 1;
         Ok(self.used)
     }
 
@@ -49,14 +54,20 @@ impl DailyCell {
 pub(crate) struct MinuteCell {
     minute: i64,
     used: u32,
+    /// Set by the control API; otherwise the path's default counts, if any.
+    pub(crate) limit: Option<u32>,
 }
 
 impl MinuteCell {
     /// Counts one call, or refuses it with 45011.
-    pub(crate) fn charge(&mut self, limit: u32, now: i64) -> Result<(), Refusal> {
+    pub(crate) fn charge(&mut self, default: Option<u32>, now: i64) -> Result<(), Refusal> {
+        let Some(limit) = self.limit.or(default) else {
+            return Ok(());
+        };
         let minute = now.div_euclid(60_000);
         if self.minute != minute {
-            *self = Self { minute, used: 0 };
+            self.minute = minute;
+            self.used = 0;
         }
         if self.used >= limit {
             return Err(refusal::MINUTE_QUOTA);
@@ -97,8 +108,11 @@ mod tests {
     #[test]
     fn a_minute_ends_the_minute_limit() {
         let mut cell = MinuteCell::default();
-        assert_eq!(cell.charge(1, 59_998), Ok(()));
-        assert_eq!(cell.charge(1, 59_999), Err(refusal::MINUTE_QUOTA));
-        assert_eq!(cell.charge(1, 60_000), Ok(()));
+        assert_eq!(cell.charge(Some(1), 59_998), Ok(()));
+        assert_eq!(cell.charge(Some(1), 59_999), Err(refusal::MINUTE_QUOTA));
+        assert_eq!(cell.charge(Some(1), 60_000), Ok(()));
+        assert_eq!(cell.charge(None, 60_000), Ok(()));
+        cell.limit = Some(0);
+        assert_eq!(cell.charge(None, 120_000), Err(refusal::MINUTE_QUOTA));
     }
 }

@@ -156,3 +156,99 @@ fn typing_is_shown_in_a_lively_talk_only() {
     assert_eq!(other.errcode(), 40200);
     assert_eq!(desk.account.kind, AccountKind::OfficialAccount);
 }
+
+#[test]
+fn media_must_be_there_of_the_right_kind_and_fresh() {
+    let app = App::new();
+    let account = app.account(AccountKind::OfficialAccount);
+    let (person, openid) = app.follower(&account);
+    app.act(&person, &account, &say("hi"));
+    let token = app.token(&account);
+    let upload = |kind: &str, bytes: &[u8], key: &str| {
+        let path = format!("/cgi-bin/media/upload?access_token={token}&type={kind}");
+        app.upload(&path, "a", bytes, &[])[key]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let picture = upload("image", b"GIF89a", "media_id");
+    let cover = upload("thumb", b"\xff\xd8\xff", "thumb_media_id");
+    let video = upload("video", b"\0\0\0\x18ftypmp42", "media_id");
+    let send = |msgtype: &str, body: Value| {
+        let desk = Desk::new(&app, &account);
+        let body = json!({ "touser": openid, "msgtype": msgtype, msgtype: body });
+        desk.call("send", &body).errcode()
+    };
+    assert_eq!(send("image", json!({ "media_id": "unknown" })), 40007);
+    assert_eq!(send("image", json!({ "media_id": cover })), 40007);
+    assert_eq!(send("image", json!({ "media_id": picture })), 0);
+    let film =
+        json!({ "media_id": video, "thumb_media_id": cover, "title": "片", "description": "述" });
+    assert_eq!(send("video", film), 0);
+    let page = json!({ "title": "页", "appid": "wx1", "pagepath": "p", "thumb_media_id": picture });
+    assert_eq!(send("miniprogrampage", page), 0);
+    let inbox = app.inbox(&person);
+    assert_eq!(
+        inbox[0]["miniprogram"],
+        json!({ "appid": "wx1", "pagepath": "p" })
+    );
+    assert_eq!(
+        (&inbox[1]["title"], &inbox[1]["lines"]),
+        (&json!("片"), &json!(["[video]", "述"]))
+    );
+    assert_eq!(inbox[2]["content"]["image"]["media_id"], json!(picture));
+    app.sandbox
+        .advance(Duration::from_secs(3 * 24 * 3600))
+        .unwrap();
+    app.act(&person, &account, &say("again"));
+    assert_eq!(send("image", json!({ "media_id": picture })), 40007);
+}
+
+#[test]
+fn a_menu_in_a_message_is_answered() {
+    let backend = crate::backend::Backend::answering("success");
+    let app = App::new();
+    let account = app.account(AccountKind::OfficialAccount);
+    app.callback(&account, &backend.plain());
+    let (person, openid) = app.follower(&account);
+    app.settle();
+    let desk = Desk::new(&app, &account);
+    let list = json!([{ "id": "101", "content": "满意" }, { "id": "102", "content": "不满意" }]);
+    let menu = json!({ "head_content": "满意吗？", "list": list, "tail_content": "谢谢" });
+    let body = json!({ "touser": openid, "msgtype": "msgmenu", "msgmenu": menu });
+    assert_eq!(desk.call("send", &body).errcode(), 0);
+    let lines = app.inbox(&person)[0]["lines"].clone();
+    assert_eq!(lines, json!(["满意吗？", "满意", "不满意", "谢谢"]));
+    app.sandbox.advance(Duration::from_secs(120)).unwrap();
+    let tap = json!({ "action": "message_menu", "id": 101, "content": "满意" });
+    app.perform(&person, &account, tap);
+    let push = backend.seen().pop().unwrap().body;
+    assert!(push.contains("<bizmsgmenuid>101</bizmsgmenuid>"), "{push}");
+    assert!(
+        push.contains("<Content><![CDATA[满意]]></Content>"),
+        "{push}"
+    );
+    // A tap on it opens the window of a menu: three messages.
+    let codes: Vec<i64> = (0..4).map(|_| desk.text(&openid, "a")).collect();
+    assert_eq!(codes, [0, 0, 0, 45047]);
+}
+
+#[test]
+fn a_picture_of_a_person_can_be_fetched() {
+    let backend = crate::backend::Backend::answering("success");
+    let app = App::new();
+    let account = app.account(AccountKind::OfficialAccount);
+    app.callback(&account, &backend.plain());
+    let (person, _) = app.follower(&account);
+    app.settle();
+    app.perform(&person, &account, json!({ "action": "send_image" }));
+    let push = backend.seen().pop().unwrap().body;
+    let (_, rest) = push.split_once("<MediaId><![CDATA[").unwrap();
+    let (id, _) = rest.split_once("]]>").unwrap();
+    let path = format!(
+        "/cgi-bin/media/get?access_token={}&media_id={id}",
+        app.token(&account)
+    );
+    let (_, bytes) = app.fetch("GET", &path, "");
+    assert!(bytes.starts_with(b"GIF89a"));
+}

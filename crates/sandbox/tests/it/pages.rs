@@ -180,6 +180,7 @@ fn one_consent_is_one_message_under_its_scene() {
             &json!(["第一行\n第二行"])
         )
     );
+    assert_eq!(cards[1]["color"], "#173177");
     let deliveries = once.app.control("GET", "/deliveries", &json!(null)).json();
     assert_eq!(
         (

@@ -224,7 +224,8 @@ fn quotas_end_with_the_beijing_day_or_a_clearing() {
         &format!("/accounts/{}/quota", account.appid),
         &json!({ "path": SEND, "limit": 2 }),
     );
-    assert_eq!(set.json(), json!({ "path": SEND, "limit": 2, "used": 0 }));
+    let expected = json!({ "path": SEND, "limit": 2, "used": 0, "per_minute": null });
+    assert_eq!(set.json(), expected);
     assert_eq!([send(), send(), send()], [0, 0, 45009]);
     let quota = || {
         let body = json!({ "cgi_path": SEND });

@@ -246,3 +246,69 @@ fn housekeeping() {
     let other = Caller::new(&app, &app.account(AccountKind::OfficialAccount));
     assert_eq!(look_up(&other, rid)["errcode"], 76003);
 }
+
+#[test]
+fn templates_change_and_go_overnight() {
+    let app = App::new();
+    let account = app.account(AccountKind::OfficialAccount);
+    let template = app.template(&account, "商品：{{thing1.DATA}}");
+    let (_, openid) = app.follower(&account);
+    let caller = Caller::new(&app, &account);
+    let path = format!(
+        "/accounts/{}/templates/{}",
+        account.appid, template.template_id
+    );
+    let nothing = app.control("PATCH", &path, &json!({ "content": "nothing" }));
+    assert_eq!(nothing.status, 422);
+    let patch = json!({ "title": "新", "content": "商品：{{thing2.DATA}}\n" });
+    let changed = app.control("PATCH", &path, &patch).json();
+    assert_eq!(
+        (&changed["title"], &changed["keys"]),
+        (&json!("新"), &json!(["thing2"]))
+    );
+    let listed = caller.get("/cgi-bin/template/get_all_private_template");
+    assert_eq!(
+        listed["template_list"][0]["content"],
+        "商品：{{thing2.DATA}}\n"
+    );
+    let send = |key: &str| {
+        let body = crate::app::message(&openid, &template, key, "a");
+        caller.post("/cgi-bin/message/template/send", &body)["errcode"].clone()
+    };
+    assert_eq!([send("thing1"), send("thing2")], [47003, 0]);
+    let blocked = |limit: u32| {
+        let body = json!({ "tmpl_msg_id": template.template_id, "largest_id": 0, "limit": limit });
+        caller.post("/wxa/sec/queryblocktmplmsg", &body)
+    };
+    assert_eq!(blocked(100)["msginfo"], json!([]));
+    assert_eq!(blocked(101)["errcode"], 40097);
+    assert_eq!(app.control("DELETE", &path, &json!(null)).status, 204);
+    assert_eq!(app.control("DELETE", &path, &json!(null)).status, 404);
+    assert_eq!(app.control("PATCH", &path, &json!({})).status, 404);
+    assert_eq!(send("thing2"), 40037);
+    assert_eq!(blocked(100)["errcode"], 40037);
+}
+
+#[test]
+fn an_enumeration_of_the_library_comes_with_its_values() {
+    let app = App::new();
+    let program = app.account(AccountKind::MiniProgram);
+    let caller = Caller::new(&app, &program);
+    let body = json!({ "tid": "3317", "kidList": [1, 2], "sceneDesc": "上线" });
+    let id = caller.post("/wxaapi/newtmpl/addtemplate", &body)["priTmplId"].clone();
+    let listed = caller.get("/wxaapi/newtmpl/gettemplate");
+    let values =
+        json!([{ "keywordCode": "enum_string2.DATA", "enumValueList": ["客厅", "厨房", "卧室"] }]);
+    assert_eq!(listed["data"][0]["keywordEnumValueList"], values);
+    let accepts = json!({ id.as_str().unwrap(): 1 });
+    let bulk = json!({ "appid": program.appid, "count": 1, "accepts": accepts });
+    app.control("POST", "/bulk/people", &bulk);
+    let mut openids = app.sandbox.bulk_openids(&program.appid, 0, 1).unwrap();
+    let openid = openids.next().unwrap();
+    let send = |room: &str| {
+        let data = json!({ "thing1": { "value": "水泵" }, "enum_string2": { "value": room } });
+        let body = json!({ "touser": openid, "template_id": id, "data": data });
+        caller.post("/cgi-bin/message/subscribe/send", &body)["errcode"].clone()
+    };
+    assert_eq!([send("车库"), send("厨房")], [json!(47003), json!(0)]);
+}
