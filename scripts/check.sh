@@ -13,6 +13,7 @@ for part in fmt clippy; do
     }
 done
 cargo fmt --all --check
+scripts/web.sh check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 # Links to what is private are for those who read the source.
 RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --quiet

@@ -15,10 +15,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # at_least 1.88 1.95.0: whether the second version is the first or later.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
-# The Node.js that can run the tests in JavaScript (Playwright wants 20): the
+# The Node.js that can build the pages (Vite wants 20.19) and run the tests: the
 # system's, or the one setup.sh put beside the Python packages.
 node_is_recent() {
-    have node && have npm && at_least 20 "$(node --version 2>/dev/null | tr -d v)"
+    have node && have npm && at_least 20.19 "$(node --version 2>/dev/null | tr -d v)"
 }
 use_recent_node() {
     node_is_recent || PATH="$PWD/.venv/bin:$PATH"

@@ -6,5 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh run
 . scripts/env.sh
+scripts/web.sh
 cargo build --release --locked --bin hongyan
 exec "$target_dir/release/hongyan" demo --data-dir "${DATA_DIR:-hongyan-data}" "$@"

@@ -21,8 +21,11 @@ have cc || missing+=(build-essential)
 have make || missing+=(make)
 have curl || missing+=(curl)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! have apt-get || missing+=(ca-certificates)
-if [ "$purpose" = test ]; then
+# Without a Node.js that can build the pages, one comes from a Python package.
+if [ "$purpose" = test ] || ! node_is_recent; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+fi
+if [ "$purpose" = test ]; then
     [ -n "${HONGYAN_TEST_POSTGRES:-}" ] || has_postgres || missing+=(postgresql)
     has_chromium || missing+=(chromium)
 fi
@@ -73,9 +76,8 @@ else
     say "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
     fail "then run the same command again."
 fi
-[ "$purpose" = test ] || exit 0
 
-# --- what the tests in Python and JavaScript need, inside the working copy ----
+# --- Node.js and what the tests need, inside the working copy ------------------
 # up_to_date STAMP FILE..: whether STAMP was made from these very FILEs.
 up_to_date() {
     local stamp=$1
@@ -88,18 +90,21 @@ note_up_to_date() {
     cat "$@" | sha256sum >"$stamp"
 }
 
-python_packages=tests/compat/python/requirements.txt
 node_from_wheel=scripts/node-requirements.txt
+if ! node_is_recent && ! up_to_date .venv/.node "$node_from_wheel"; then
+    say "Node.js 20 with npm is not here, installing it into .venv"
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
+    note_up_to_date .venv/.node "$node_from_wheel"
+fi
+[ "$purpose" = test ] || exit 0
+
+python_packages=tests/compat/python/requirements.txt
 if ! up_to_date .venv/.packages "$python_packages"; then
     say "installing the Python SDK into .venv"
     .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
     .venv/bin/python -m pip install -q --disable-pip-version-check -r "$python_packages" </dev/null >&2
     note_up_to_date .venv/.packages "$python_packages"
-fi
-if ! node_is_recent && ! up_to_date .venv/.node "$node_from_wheel"; then
-    say "Node.js 20 with npm is not here, installing it into .venv"
-    .venv/bin/python -m pip install -q --disable-pip-version-check -r "$node_from_wheel" </dev/null >&2
-    note_up_to_date .venv/.node "$node_from_wheel"
 fi
 use_recent_node
 for folder in tests/compat/node tests/browser; do

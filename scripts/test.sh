@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh test
 . scripts/env.sh
 
+echo "== what runs in the browser"
+scripts/web.sh test
 cargo test --workspace --locked --no-run
 # One PostgreSQL for all test programs; it ends when this script does.
 if [ -z "${HONGYAN_TEST_POSTGRES:-}" ]; then
@@ -23,7 +25,7 @@ echo "== Python SDK against sandbox and gateway"
 echo "== Node.js SDKs against the sandbox"
 use_recent_node
 node --test --test-reporter=spec tests/compat/node/*.test.js
-echo "== H5 pages in a browser"
+echo "== the H5 pages and the phone in a browser"
 node --test --test-reporter=spec tests/browser/*.test.js
 echo "== documents"
 .venv/bin/python scripts/check_docs.py

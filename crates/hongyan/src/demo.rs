@@ -30,6 +30,7 @@ use crate::wiring::{Gateway, StopSignal, listen, reachable};
 /// The official account, as seeded.
 const OFFICIAL: Seed = Seed {
     name: "demo-oa",
+    title: "鸿雁演示号",
     appid: "wx0de3000000000a01",
     kind: AccountKind::OfficialAccount,
     templates: &[
@@ -63,6 +64,7 @@ const OFFICIAL: Seed = Seed {
 /// The mini program, as seeded.
 const MINI: Seed = Seed {
     name: "demo-mp",
+    title: "鸿雁演示小程序",
     appid: "wx0de3000000000b02",
     kind: AccountKind::MiniProgram,
     templates: &[
@@ -91,6 +93,8 @@ const KEY_NAME: &str = "demo";
 
 struct Seed {
     name: &'static str,
+    /// What phones call it.
+    title: &'static str,
     appid: &'static str,
     kind: AccountKind,
     templates: &'static [(
@@ -267,6 +271,7 @@ fn account_at_sandbox(
     sandbox.update_account(
         seed.appid,
         AccountPatch {
+            name: account.name.is_none().then(|| Some(seed.title.to_owned())),
             callback: Some(Some(callback)),
             ..AccountPatch::default()
         },

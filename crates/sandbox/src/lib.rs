@@ -4,7 +4,7 @@
 //! push each other out, templates that must exist, people who must follow or
 //! consent, keyword types, quotas, de-duplication. Beside that it has a control
 //! API under `/sandbox/v1`, programmable failures, a virtual clock, a request
-//! log, and a page at `/` that shows what arrived on people's phones.
+//! log, a stream of what happens, and people's phones at `/`.
 //!
 //! It is written from the vendor's documentation alone and shares no code with
 //! any client, so that the two cannot agree on one mistake. What people do, and
@@ -35,6 +35,7 @@ mod event;
 mod faults;
 mod ids;
 mod journal;
+mod live;
 mod model;
 mod operate;
 mod outcome;
@@ -59,6 +60,7 @@ use counters::Counters;
 use faults::Faults;
 use ids::Ids;
 use journal::Journal;
+use live::Live;
 use requests::RequestLog;
 use state::World;
 use state::ledger::Ledger;
@@ -69,9 +71,9 @@ pub use faults::{DropMoment, FaultEffect, FaultView, NewFault};
 pub use journal::OpenError;
 pub use model::{
     AccountKind, AccountPatch, AccountView, Action, BulkView, Callback, CallbackFormat,
-    CallbackMode, Choices, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind, MembershipView,
-    MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate, PersonView, Platform,
-    PopupScene, SceneView, Subscription, TemplatePatch, TemplateView,
+    CallbackMode, Choices, CodeView, DuplicateAnswer, GrantView, Inbox, InboxItem, InboxKind,
+    MembershipView, MenuSource, MenuView, MessageKind, NewAccount, NewBulk, NewTemplate,
+    PersonView, Platform, PopupScene, SceneView, Subscription, TemplatePatch, TemplateView,
 };
 pub use operate::{
     CallbackStats, ControlError, DeliveryPage, DeliveryQuery, DeliveryStatus, DeliveryView,
@@ -148,6 +150,7 @@ impl Sandbox {
             outbox: Outbox::new(24_980_000_000_000_000 + opened * 8),
             ledger: Mutex::new(Ledger::new(Journal::in_memory())),
             requests: RequestLog::default(),
+            live: Live::new(opened),
             counters: Counters::default(),
             blobs: Blobs::new(config.data_dir.as_deref()),
             control: Mutex::new(()),

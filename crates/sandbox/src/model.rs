@@ -135,6 +135,9 @@ pub enum DuplicateAnswer {
 pub struct NewAccount {
     /// Kind of account.
     pub kind: AccountKind,
+    /// What phones call it; the appid where absent.
+    #[serde(default)]
+    pub name: Option<String>,
     /// `wx` and 16 hex digits are made up where it is absent.
     #[serde(default)]
     pub appid: Option<String>,
@@ -172,6 +175,7 @@ impl NewAccount {
     pub fn new(kind: AccountKind) -> Self {
         Self {
             kind,
+            name: None,
             appid: None,
             secret: None,
             original_id: None,
@@ -189,6 +193,9 @@ impl NewAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountPatch {
+    /// New name; `Some(None)` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<Option<String>>,
     /// New secret.
     #[serde(default)]
     pub secret: Option<String>,
@@ -232,6 +239,8 @@ pub struct AccountView {
     pub appid: String,
     /// Kind of account.
     pub kind: AccountKind,
+    /// What phones call it.
+    pub name: Option<String>,
     /// AppSecret.
     pub secret: String,
     /// `gh_…`.
@@ -346,6 +355,19 @@ pub struct PersonView {
     pub openids: IndexMap<String, String>,
     /// State at each account they have an openid of.
     pub accounts: Vec<MembershipView>,
+}
+
+/// A QR code of an account.
+#[derive(Debug, Clone, Serialize)]
+pub struct CodeView {
+    /// What the code is exchanged for a picture by.
+    pub ticket: String,
+    /// What events tell of it.
+    pub scene: String,
+    /// RFC 3339 in UTC; `None` of a permanent one.
+    pub expires_at: Option<String>,
+    /// It can no longer be scanned.
+    pub expired: bool,
 }
 
 /// A person at one account.

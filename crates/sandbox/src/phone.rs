@@ -135,6 +135,47 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// What a person sends, in the notation of `custom/send`; places and voices,
+    /// which it does not have, in its manner.
+    pub(crate) fn content(&self) -> Option<serde_json::Value> {
+        use serde_json::json;
+        Some(match self {
+            Self::SendText { content } | Self::MessageMenu { content, .. } => {
+                json!({ "msgtype": "text", "text": { "content": content } })
+            }
+            Self::SendImage { media_id, pic_url } => json!({
+                "msgtype": "image",
+                "image": { "media_id": media_id, "pic_url": pic_url },
+            }),
+            Self::SendVoice {
+                media_id,
+                recognition,
+            } => json!({
+                "msgtype": "voice",
+                "voice": { "media_id": media_id, "recognition": recognition },
+            }),
+            Self::SendLocation {
+                latitude,
+                longitude,
+                label,
+            } => json!({
+                "msgtype": "location",
+                "location": { "latitude": latitude, "longitude": longitude, "label": label },
+            }),
+            Self::SendLink {
+                title,
+                description,
+                url,
+            } => json!({
+                "msgtype": "link",
+                "link": { "title": title, "description": description, "url": url },
+            }),
+            _ => return None,
+        })
+    }
+}
+
 /// What a card on a phone is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +204,8 @@ pub enum InboxKind {
     News,
     /// The client's own words where the account's server failed.
     Notice,
+    /// What the person sent.
+    Own,
 }
 
 impl From<MessageKind> for InboxKind {

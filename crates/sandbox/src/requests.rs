@@ -17,7 +17,32 @@ const PART_LIMIT: usize = 4096;
 
 /// The ring of the last calls.
 #[derive(Debug, Default)]
-pub(crate) struct RequestLog(Mutex<VecDeque<Entry>>);
+pub(crate) struct RequestLog(Mutex<Ring>);
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// Number of the next entry.
+    next: u64,
+    entries: VecDeque<Entry>,
+}
+
+impl Ring {
+    fn position(&self, number: u64) -> Option<usize> {
+        let first = self.next - self.entries.len() as u64;
+        usize::try_from(number.checked_sub(first)?).ok()
+    }
+}
+
+/// What a sealed push says, and what came of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plain {
+    /// What was sealed; `None` where nothing was.
+    pub(crate) body: Option<String>,
+    /// The answer unsealed; `None` where it was not sealed.
+    pub(crate) answer: Option<String>,
+    /// Why the answer did not count.
+    pub(crate) error: Option<String>,
+}
 
 /// One finished call as the dispatcher saw it.
 pub(crate) struct Finished<'a> {
@@ -35,6 +60,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) peer: IpAddr,
     /// Position of the calling account, where a token told it.
     pub(crate) account: Option<u32>,
+    /// A programmed failure made the answer.
+    pub(crate) struck: bool,
     /// Where a push went; `None` for calls that came in.
     pub(crate) target: Option<&'a str>,
 }
@@ -71,7 +98,9 @@ struct Entry {
     elapsed_us: u64,
     peer: IpAddr,
     account: Option<u32>,
+    struck: bool,
     target: Option<Box<str>>,
+    plain: Option<Box<Plain>>,
     /// Path, query, body and answer one behind the other.
     bytes: Vec<u8>,
     ends: [usize; 3],
@@ -80,6 +109,8 @@ struct Entry {
 /// One call as `GET /sandbox/v1/requests` shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestView {
+    /// Number of the call, from 0 at the start of the sandbox.
+    pub number: u64,
     /// Which way it went.
     pub direction: Direction,
     /// When it came or, of a push, was answered; RFC 3339 in UTC.
@@ -105,9 +136,20 @@ pub struct RequestView {
     /// Of a push: the server it went to, such as `http://127.0.0.1:8600`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Of a push: what came back, or why nothing did; cut at 4096 bytes.
+    /// What was answered or, of a push, what came back or why nothing did;
+    /// secrets masked, cut at 4096 bytes.
+    pub answer: String,
+    /// A programmed failure made the answer.
+    pub struck: bool,
+    /// Of a sealed push: what was sealed; cut at 4096 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
+    pub plain_body: Option<String>,
+    /// Of a sealed answer to a push: what was sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain_answer: Option<String>,
+    /// Of a push: why its answer did not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What `openapi/rid/get` tells about a call.
@@ -122,10 +164,12 @@ pub(crate) struct Traced {
 }
 
 impl RequestLog {
-    pub(crate) fn push(&self, call: &Finished<'_>) {
+    /// Keeps a call and tells its number.
+    pub(crate) fn push(&self, call: &Finished<'_>) -> u64 {
         let mut ring = self.0.lock();
-        let mut bytes = if ring.len() >= CAPACITY {
-            ring.pop_front()
+        let mut bytes = if ring.entries.len() >= CAPACITY {
+            ring.entries
+                .pop_front()
                 .map(|entry| entry.bytes)
                 .unwrap_or_default()
         } else {
@@ -141,7 +185,7 @@ impl RequestLog {
             *end = bytes.len();
         }
         bytes.extend_from_slice(&call.answer[..call.answer.len().min(PART_LIMIT)]);
-        ring.push_back(Entry {
+        ring.entries.push_back(Entry {
             at: call.at,
             method: call.method.clone(),
             status: call.status,
@@ -150,10 +194,31 @@ impl RequestLog {
             elapsed_us: call.elapsed_us,
             peer: call.peer,
             account: call.account,
+            struck: call.struck,
             target: call.target.map(Into::into),
+            plain: None,
             bytes,
             ends,
         });
+        ring.next += 1;
+        ring.next - 1
+    }
+
+    /// Adds to a push what it said.
+    pub(crate) fn explain(&self, number: u64, plain: Plain) {
+        let mut ring = self.0.lock();
+        if let Some(at) = ring.position(number)
+            && let Some(entry) = ring.entries.get_mut(at)
+        {
+            entry.plain = Some(Box::new(plain));
+        }
+    }
+
+    /// The call of that number, unless it is forgotten.
+    pub(crate) fn view(&self, number: u64) -> Option<RequestView> {
+        let ring = self.0.lock();
+        let entry = ring.entries.get(ring.position(number)?)?;
+        Some(entry.view(number))
     }
 
     /// The last calls, newest first, of one path and direction or of all.
@@ -164,12 +229,15 @@ impl RequestLog {
         limit: usize,
     ) -> Vec<RequestView> {
         let ring = self.0.lock();
-        ring.iter()
+        let numbers = (0..ring.next).rev();
+        ring.entries
+            .iter()
             .rev()
-            .filter(|entry| path.is_none_or(|path| entry.part(0) == path.as_bytes()))
-            .filter(|entry| direction.is_none_or(|wanted| entry.direction() == wanted))
+            .zip(numbers)
+            .filter(|(entry, _)| path.is_none_or(|path| entry.part(0) == path.as_bytes()))
+            .filter(|(entry, _)| direction.is_none_or(|wanted| entry.direction() == wanted))
             .take(limit)
-            .map(Entry::view)
+            .map(|(entry, number)| entry.view(number))
             .collect()
     }
 
@@ -177,6 +245,7 @@ impl RequestLog {
     pub(crate) fn trace(&self, rid: &str) -> Option<Traced> {
         let ring = self.0.lock();
         let entry = ring
+            .entries
             .iter()
             .rev()
             .find(|entry| entry.rid.as_deref() == Some(rid))?;
@@ -211,8 +280,10 @@ impl Entry {
         }
     }
 
-    fn view(&self) -> RequestView {
+    fn view(&self, number: u64) -> RequestView {
+        let plain = self.plain.as_deref().cloned().unwrap_or_default();
         RequestView {
+            number,
             direction: self.direction(),
             at: rfc3339(self.at),
             method: self.method.to_string(),
@@ -225,9 +296,18 @@ impl Entry {
             elapsed_ms: self.elapsed_us as f64 / 1000.0,
             client_ip: self.peer,
             target: self.target.as_deref().map(str::to_owned),
-            answer: self.target.as_ref().map(|_| mask_body(&self.text(3))),
+            answer: mask_body(&self.text(3)),
+            struck: self.struck,
+            plain_body: plain.body.map(|text| shortened(&text)),
+            plain_answer: plain.answer.map(|text| shortened(&text)),
+            error: plain.error,
         }
     }
+}
+
+/// Masked, and no longer than the sealed text may be.
+fn shortened(text: &str) -> String {
+    mask_body(&text.chars().take(PART_LIMIT).collect::<String>())
 }
 
 const SECRETS: [&str; 7] = [
@@ -312,6 +392,7 @@ mod tests {
             elapsed_us: 1500,
             peer: IpAddr::from([127, 0, 0, 1]),
             account: Some(0),
+            struck: false,
             target: None,
         }
     }
@@ -323,7 +404,7 @@ mod tests {
             log.push(&call("/old", None));
         }
         log.push(&call("/new", Some("r-1")));
-        assert_eq!(log.0.lock().len(), CAPACITY);
+        assert_eq!(log.0.lock().entries.len(), CAPACITY);
         let all = log.list(None, None, 2);
         assert_eq!(
             [all[0].path.as_str(), all[1].path.as_str()],
@@ -350,8 +431,30 @@ mod tests {
         let out = log.list(None, Some(Direction::Out), 9);
         assert_eq!(out.len(), 1);
         assert_eq!(out[0].target.as_deref(), Some("http://h:1"));
-        assert_eq!(out[0].answer.as_deref(), Some("{}"));
-        assert_eq!(log.list(None, Some(Direction::In), 9)[0].answer, None);
+        assert_eq!(out[0].answer, "{}");
+        assert_eq!(log.list(None, Some(Direction::In), 9)[0].number, 0);
+        assert_eq!(out[0].number, 1);
+    }
+
+    #[test]
+    fn a_sealed_push_is_explained_while_it_is_known() {
+        let log = RequestLog::default();
+        let number = log.push(&call("/callback", None));
+        let plain = Plain {
+            body: Some("<xml/>".into()),
+            answer: None,
+            error: Some("status 500".into()),
+        };
+        log.explain(number, plain);
+        log.explain(number + 1, Plain::default());
+        let view = log.view(number).unwrap();
+        assert_eq!(view.plain_body.as_deref(), Some("<xml/>"));
+        assert_eq!(view.error.as_deref(), Some("status 500"));
+        for _ in 0..CAPACITY {
+            log.push(&call("/other", None));
+        }
+        assert!(log.view(number).is_none());
+        assert_eq!(log.view(number + 1).unwrap().path, "/other");
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Sandbox {
             self.connection(stream, peer, router.clone(), &graceful);
         }
         drop(listener);
+        self.world.live.end();
         // Those still open are cut when their tasks end with the runtime.
         let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
         Ok(())

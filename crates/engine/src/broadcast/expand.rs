@@ -12,6 +12,7 @@ use super::desk::{Desk, Step};
 use super::make::Maker;
 use crate::Engine;
 use crate::metrics::Tally;
+use crate::templates::uses_of;
 
 /// While so many messages of the same or greater urgency are due at the account, no
 /// more are made: a little over a second's worth at the rates one account has.
@@ -74,6 +75,7 @@ impl Engine {
         skipped: Vec<Skipped>,
     ) -> Result<Step, StoreError> {
         let tally = Tally::of(&messages);
+        let uses = uses_of(&messages);
         let mut due: Vec<_> = messages
             .iter()
             .map(|message| (message.account, message.first_due_at()))
@@ -92,6 +94,7 @@ impl Engine {
         // Those that were dropped as duplicates are few; counting them in is not
         // worth a second look.
         tally.note(&self.metrics);
+        self.catalogue.uses.add(uses);
         broadcast.expanded += 1;
         broadcast.messages += made.messages as u64;
         broadcast.skipped += passed_over + made.duplicates as u64;

@@ -70,8 +70,10 @@ impl Engine {
         let quota = self.quotas.quota(account.id, calls::path(kind), now)?;
         let (reported, _) = quota.reported?;
         let kept = reported.daily_limit.saturating_mul(u64::from(percent)) / 100;
-        let is_reserved = reported.daily_limit > 0 && quota.left()? <= kept;
-        is_reserved.then(|| next_beijing_midnight(now))
+        // Where nothing is left, WeChat says so, and the account is parked.
+        (1..=kept)
+            .contains(&quota.left()?)
+            .then(|| next_beijing_midnight(now))
     }
 
     /// An account's allowances as far as we know, our newest calls included.

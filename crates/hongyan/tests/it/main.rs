@@ -6,6 +6,7 @@ mod broadcasts;
 mod cli;
 mod dashboards;
 mod demo;
+mod managing;
 mod postgres;
 mod refusals;
 mod stage;

@@ -17,6 +17,7 @@ use super::endpoints::{self, ENDPOINTS, Handler};
 use super::query::Query;
 use super::{Call, Download};
 use crate::faults::{DropMoment, FaultEffect};
+use crate::live::Happening;
 use crate::refusal::{self, Refusal};
 use crate::requests::Finished;
 use crate::state::World;
@@ -73,6 +74,7 @@ where
         started,
         peer,
         account: None,
+        struck: false,
     };
 
     let length = head
@@ -105,6 +107,7 @@ where
         let draft = run(&mut seen, endpoint, &body);
         return Reply::Answer(seen.finish(&body, draft));
     };
+    seen.struck = true;
     let works = effect.drop == Some(DropMoment::After) || effect.took_effect;
     if works {
         run(&mut seen, endpoint, &body);
@@ -249,6 +252,7 @@ struct Seen<'a> {
     started: Instant,
     peer: IpAddr,
     account: Option<u32>,
+    struck: bool,
 }
 
 impl Seen<'_> {
@@ -274,7 +278,7 @@ impl Seen<'_> {
         if draft.errcode != 0 {
             self.world.counters.error(draft.errcode);
         }
-        self.world.requests.push(&Finished {
+        let number = self.world.requests.push(&Finished {
             at: self.now,
             method: &self.head.method,
             path: self.head.uri.path(),
@@ -287,8 +291,10 @@ impl Seen<'_> {
             elapsed_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             peer: self.peer.to_canonical(),
             account: self.account,
+            struck: self.struck,
             target: None,
         });
+        self.world.live.tell(|| Happening::Call(number));
         let mut response = Response::new(Body::from(draft.body));
         *response.status_mut() = StatusCode::from_u16(draft.status).unwrap_or_default();
         let (kind, filename) = match draft.kind {

@@ -13,6 +13,8 @@ use crate::model::{Callback, CallbackMode};
 pub(crate) struct Letter {
     pub(crate) uri: Uri,
     pub(crate) body: String,
+    /// What the body has sealed in it, if anything.
+    pub(crate) plain: Option<String>,
 }
 
 /// What does not fit together in the settings of a callback.
@@ -56,19 +58,21 @@ pub(crate) fn letter(
         ("openid", push.openid.clone()),
     ];
     let plain = push.plain(original_id, callback.format);
-    let body = match cipher {
-        None => plain,
+    let (body, plain) = match cipher {
+        None => (plain, None),
         Some(cipher) => {
             let encrypt = cipher.encrypt(&ids.random16(), &plain, appid);
             let signed = signature([&callback.token, &timestamp, &nonce, &encrypt]);
             query.push(("encrypt_type", "aes".to_owned()));
             query.push(("msg_signature", signed));
-            push.sealed(original_id, callback.format, callback.mode, &encrypt)
+            let sealed = push.sealed(original_id, callback.format, callback.mode, &encrypt);
+            (sealed, Some(plain))
         }
     };
     Ok(Letter {
         uri: address(&callback.url, &query)?,
         body,
+        plain,
     })
 }
 

@@ -17,9 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::Push;
 use super::compose::{self, Letter};
 use super::reply::{Expected, Meaning, Reply};
+use crate::live::Happening;
 use crate::model::{AccountKind, Callback};
 use crate::outcome::{CallbackOutcome, CallbackReply, Shown};
-use crate::requests::Finished;
+use crate::requests::{Finished, Plain};
 use crate::state::World;
 use crate::state::account::Account;
 use crate::state::talk::{Note, NoteKind};
@@ -62,6 +63,8 @@ fn connect() -> Result<Http, String> {
 
 /// One answer.
 struct Answer {
+    /// Of the request in the log.
+    number: u64,
     /// 0 where none came.
     status: u16,
     body: Bytes,
@@ -131,7 +134,10 @@ impl World {
             outcome.attempts += 1;
             let answer = self.post(account, &letter).await;
             outcome.status = (answer.status != 0).then_some(answer.status);
-            match read(&expected, answer) {
+            let (number, sealed) = (answer.number, cipher.is_some());
+            let read = read(&expected, answer);
+            self.explain(number, &letter, sealed, &read);
+            match read {
                 Ok(Reply {
                     raw,
                     message,
@@ -166,6 +172,30 @@ impl World {
             .await
     }
 
+    /// Lets the log say what was sealed and why an answer did not count.
+    fn explain(
+        &self,
+        number: u64,
+        letter: &Letter,
+        sealed: bool,
+        read: &Result<Reply, (String, Bytes)>,
+    ) {
+        let plain = match read {
+            Ok(reply) => Plain {
+                body: letter.plain.clone(),
+                answer: sealed.then(|| reply.raw.clone()),
+                error: None,
+            },
+            Err((error, _)) => Plain {
+                body: letter.plain.clone(),
+                answer: None,
+                error: Some(error.clone()),
+            },
+        };
+        self.requests.explain(number, plain);
+        self.live.tell(|| Happening::Call(number));
+    }
+
     /// Asks an address for its `echostr`.
     ///
     /// # Errors
@@ -179,6 +209,7 @@ impl World {
             .header(ACCEPT, HeaderValue::from_static("*/*"))
             .body(Full::default());
         let answer = self.exchange(None, request, &[]).await;
+        self.live.tell(|| Happening::Call(answer.number));
         match answer.error {
             Some(error) => Err(error),
             None if answer.status != 200 => Err(format!("it answered status {}", answer.status)),
@@ -199,7 +230,7 @@ impl World {
     ) -> Answer {
         self.outbox.requests.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let (method, uri, answer) = match request {
+        let (method, uri, mut answer) = match request {
             Err(error) => (Method::POST, Uri::default(), no_answer(error.to_string())),
             Ok(request) => {
                 let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -220,7 +251,7 @@ impl World {
             .error
             .as_deref()
             .map_or(&answer.body[..], str::as_bytes);
-        self.requests.push(&Finished {
+        answer.number = self.requests.push(&Finished {
             at: self.clock.now_ms(),
             method: &method,
             path: uri.path(),
@@ -233,6 +264,7 @@ impl World {
             elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             account: account.map(|account| account.index),
+            struck: false,
             target: Some(&target),
         });
         answer
@@ -253,11 +285,13 @@ impl World {
             .await
         {
             Ok(body) => Answer {
+                number: 0,
                 status,
                 body: body.to_bytes(),
                 error: None,
             },
             Err(error) => Answer {
+                number: 0,
                 status,
                 body: Bytes::new(),
                 error: Some(format!("the answer broke off or is over-long: {error}")),
@@ -315,6 +349,7 @@ fn read(expected: &Expected<'_>, answer: Answer) -> Result<Reply, (String, Bytes
         status,
         body,
         error,
+        number: _,
     } = answer;
     if let Some(error) = error {
         return Err((error, body));
@@ -329,6 +364,7 @@ fn read(expected: &Expected<'_>, answer: Answer) -> Result<Reply, (String, Bytes
 
 fn no_answer(error: String) -> Answer {
     Answer {
+        number: 0,
         status: 0,
         body: Bytes::new(),
         error: Some(error),

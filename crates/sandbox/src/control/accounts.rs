@@ -12,8 +12,8 @@ use super::problem::Problem;
 use super::read;
 use crate::model::present;
 use crate::{
-    AccountPatch, AccountView, Callback, ControlError, NewAccount, QuotaView, ReceiptRules,
-    Sandbox, TemplateView,
+    AccountPatch, AccountView, Callback, CodeView, ControlError, NewAccount, QuotaView,
+    ReceiptRules, Sandbox, TemplateView,
 };
 
 /// A list that is never long.
@@ -117,6 +117,24 @@ pub(super) async fn add_template(
     ))
 }
 
+pub(super) async fn codes(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<CodeView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.codes(&appid)?,
+    }))
+}
+
+pub(super) async fn quotas(
+    State(sandbox): State<Sandbox>,
+    Path(appid): Path<String>,
+) -> Result<Json<Items<QuotaView>>, Problem> {
+    Ok(Json(Items {
+        items: sandbox.quotas(&appid)?,
+    }))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QuotaBody {
@@ -162,15 +180,6 @@ pub(super) async fn set_console_menu(
     let MenuBody { button } = read(&body)?;
     sandbox.set_console_menu(&appid, &button)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn quotas(
-    State(sandbox): State<Sandbox>,
-    Path(appid): Path<String>,
-) -> Result<Json<Items<QuotaView>>, Problem> {
-    Ok(Json(Items {
-        items: sandbox.quotas(&appid)?,
-    }))
 }
 
 pub(super) async fn update_template(

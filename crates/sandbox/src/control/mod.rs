@@ -4,8 +4,9 @@ mod accounts;
 mod actions;
 mod deliveries;
 mod faults;
+mod live;
 mod people;
-mod problem;
+pub(crate) mod problem;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
             "/accounts/{appid}/console-menu",
             put(accounts::set_console_menu),
         )
+        .route("/accounts/{appid}/qrcodes", get(accounts::codes))
         .route("/media/{media_id}", get(people::medium))
         .route("/people", get(people::list).post(people::create))
         .route("/people/{person}", get(people::show).patch(people::update))
@@ -56,6 +58,7 @@ pub(crate) fn routes() -> Router<Sandbox> {
         .route("/people/{person}/inbox", get(people::inbox))
         .route("/bulk/people", post(people::bulk))
         .route("/bulk/people/{appid}/openids", get(people::bulk_openids))
+        .route("/events", get(live::events))
         .route("/deliveries", get(deliveries::list))
         .route("/requests", get(deliveries::requests))
         .route("/stats", get(deliveries::stats))

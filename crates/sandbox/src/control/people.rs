@@ -115,12 +115,17 @@ pub(super) async fn inbox(
     Path(person): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Inbox>, Problem> {
-    let parameters = Parameters::read(query.as_deref(), &["limit"])?;
+    let parameters = Parameters::read(query.as_deref(), &["limit", "own"])?;
     let limit = parameters
         .parse("limit")?
         .unwrap_or(INBOX_DEFAULT)
         .min(INBOX_LIMIT);
-    Ok(Json(sandbox.inbox(&person, limit)?))
+    let own = parameters.parse("own");
+    let own = own.map_err(|_| Problem::invalid("own must be true or false".into()))?;
+    Ok(Json(match own {
+        Some(true) => sandbox.conversation(&person, limit)?,
+        None | Some(false) => sandbox.inbox(&person, limit)?,
+    }))
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,9 @@ use crate::model::{AccountPatch, AccountView, Callback, CallbackMode, NewAccount
 use crate::outcome::ReceiptRules;
 use crate::state::account::{Account, Settings, ip_matches};
 
+/// Longest name of an account, in characters.
+const NAME_LIMIT: usize = 30;
+
 impl Sandbox {
     /// Makes an account.
     ///
@@ -26,6 +29,7 @@ impl Sandbox {
             )));
         }
         let settings = Settings {
+            name: new.name,
             secret: new.secret.unwrap_or_else(|| ids.secret()),
             original_id: new.original_id.unwrap_or_else(|| ids.original_id()),
             open_platform: new.open_platform,
@@ -58,6 +62,7 @@ impl Sandbox {
         let account = self.account(appid)?;
         let mut settings = account.settings.read().clone();
         let AccountPatch {
+            name,
             secret,
             original_id,
             open_platform,
@@ -67,6 +72,7 @@ impl Sandbox {
             duplicate_answer,
             web_domains,
         } = patch;
+        set(&mut settings.name, name);
         set(&mut settings.secret, secret);
         set(&mut settings.original_id, original_id);
         set(&mut settings.open_platform, open_platform);
@@ -115,6 +121,7 @@ fn view(account: &Account) -> AccountView {
     AccountView {
         appid: account.appid.to_string(),
         kind: account.kind,
+        name: settings.name,
         secret: settings.secret,
         original_id: settings.original_id,
         open_platform: settings.open_platform,
@@ -144,6 +151,12 @@ pub(super) fn check_id(name: &str, id: &str) -> Result<(), ControlError> {
 }
 
 fn check_settings(settings: &Settings) -> Result<(), ControlError> {
+    let fits = |name: &String| (1..=NAME_LIMIT).contains(&name.chars().count());
+    if !settings.name.as_ref().is_none_or(fits) {
+        return Err(ControlError::Invalid(format!(
+            "name must have 1 to {NAME_LIMIT} characters"
+        )));
+    }
     check_id("secret", &settings.secret)?;
     check_id("original_id", &settings.original_id)?;
     let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);

@@ -12,7 +12,7 @@ use crate::model::{AccountKind, Action, MessageKind};
 use crate::outcome::ActionOutcome;
 use crate::state::account::{Account, Book};
 use crate::state::logins::Purpose;
-use crate::state::talk::Cause;
+use crate::state::talk::{Cause, Note, NoteKind};
 
 /// Highest scene of a one-time subscription.
 const SCENE_LIMIT: u32 = 10_000;
@@ -247,12 +247,20 @@ impl Deed<'_> {
                     .into_iter()
                     .collect()
             }
-            Action::MessageMenu { .. } => vec![self.window(Cause::Menu)],
+            Action::MessageMenu { .. } => {
+                let mut events = vec![self.window(Cause::Menu)];
+                events.extend(self.own(action));
+                events
+            }
             Action::SendText { .. }
             | Action::SendImage { .. }
             | Action::SendVoice { .. }
             | Action::SendLocation { .. }
-            | Action::SendLink { .. } => vec![self.window(Cause::Message)],
+            | Action::SendLink { .. } => {
+                let mut events = vec![self.window(Cause::Message)];
+                events.extend(self.own(action));
+                events
+            }
             Action::EnterSession { .. } => vec![self.window(Cause::Enter)],
             Action::SubscribeOnce { template_id, scene } => vec![Event::Scene {
                 appid: self.account.appid.to_string(),
@@ -285,6 +293,20 @@ impl Deed<'_> {
             at: self.at,
             scene: scene.map(str::to_owned),
         }
+    }
+
+    /// What the person's own phone shows of what they sent.
+    fn own(&self, action: &Action) -> Option<Event> {
+        Some(Event::Note {
+            appid: self.account.appid.to_string(),
+            openid: self.openid.to_owned(),
+            note: Note {
+                at: self.at,
+                after: self.sandbox.world.ledger.lock().count(),
+                kind: NoteKind::Own,
+                content: action.content()?,
+            },
+        })
     }
 
     fn block(&self, blocked: bool) -> Event {

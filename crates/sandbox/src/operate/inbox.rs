@@ -26,11 +26,24 @@ impl Sandbox {
     /// [`ControlError::NotFound`]; [`ControlError::Storage`] when the journal
     /// cannot be read.
     pub fn inbox(&self, person: &str, limit: usize) -> Result<Inbox, ControlError> {
+        self.shown_on(person, limit, false)
+    }
+
+    /// The same with what the person sent.
+    ///
+    /// # Errors
+    /// As [`Sandbox::inbox`].
+    pub fn conversation(&self, person: &str, limit: usize) -> Result<Inbox, ControlError> {
+        self.shown_on(person, limit, true)
+    }
+
+    fn shown_on(&self, person: &str, limit: usize, own: bool) -> Result<Inbox, ControlError> {
         let threads = self.threads(person)?;
         let mut newest: Vec<u32> = threads.iter().map(|thread| thread.newest).collect();
         let mut notes: Vec<_> = threads
             .into_iter()
             .flat_map(|thread| thread.notes)
+            .filter(|(_, note)| own || note.kind != NoteKind::Own)
             .collect();
         // Stable, so that what one account said stays in its order.
         notes.sort_by_key(|(_, note)| (note.after, note.at));
@@ -147,6 +160,7 @@ fn shown(appid: String, note: Note) -> InboxItem {
         kind: match note.kind {
             NoteKind::Reply => Card::reply_kind(&note.content),
             NoteKind::Notice => InboxKind::Notice,
+            NoteKind::Own => InboxKind::Own,
         },
         template_id: String::new(),
         title: card.title,

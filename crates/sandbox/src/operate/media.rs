@@ -4,11 +4,14 @@ use std::io;
 
 use bytes::Bytes;
 
+use super::ControlError;
 use crate::Sandbox;
+use crate::clock::rfc3339;
 use crate::event::Event;
-use crate::model::Action;
+use crate::model::{Action, CodeView};
 use crate::state::account::Account;
 use crate::state::media::{FileType, MediaKind, Medium};
+use crate::state::qr::QrCode;
 
 /// The picture on everybody's phone: one grey dot.
 const PICTURE: &[u8] =
@@ -87,6 +90,31 @@ impl Sandbox {
             let code = book.codes.by_ticket(ticket)?;
             (!code.has_expired(now)).then(|| code.url.clone())
         })
+    }
+}
+
+/// Codes listed, lest a list become endless.
+const CODES: usize = 100;
+
+impl Sandbox {
+    /// QR codes of an account that can still be scanned or lately could, at most
+    /// a hundred, in the order of their scenes.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`] for an unknown account.
+    pub fn codes(&self, appid: &str) -> Result<Vec<CodeView>, ControlError> {
+        let account = self.account(appid)?;
+        let now = self.world.clock.now_ms();
+        let book = account.book.lock();
+        let mut codes = book.codes.living(now);
+        codes.sort_by(|one, other| one.scene.cmp(&other.scene));
+        let view = |code: &QrCode| CodeView {
+            ticket: code.ticket.clone(),
+            scene: code.scene.clone(),
+            expires_at: code.expires_at.map(rfc3339),
+            expired: code.has_expired(now),
+        };
+        Ok(codes.into_iter().take(CODES).map(view).collect())
     }
 }
 

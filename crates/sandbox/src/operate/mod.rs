@@ -28,6 +28,7 @@ use crate::Sandbox;
 use crate::clock::ClockView;
 use crate::event::Event;
 use crate::faults::{FaultView, NewFault};
+use crate::live::{Change, Happening, Topic};
 use crate::requests::{Direction, RequestView};
 
 /// Why a request of the control API was not carried out.
@@ -123,7 +124,9 @@ impl Sandbox {
     /// # Errors
     /// [`ControlError::Invalid`] when the fault makes no sense.
     pub fn add_fault(&self, fault: NewFault) -> Result<FaultView, ControlError> {
-        self.world.faults.add(fault).map_err(ControlError::Invalid)
+        let view = self.world.faults.add(fault);
+        self.tell_faults();
+        view.map_err(ControlError::Invalid)
     }
 
     /// All faults, spent ones included.
@@ -133,7 +136,9 @@ impl Sandbox {
 
     /// Removes all faults and tells how many there were.
     pub fn clear_faults(&self) -> usize {
-        self.world.faults.remove(None)
+        let removed = self.world.faults.remove(None);
+        self.tell_faults();
+        removed
     }
 
     /// Removes one fault.
@@ -147,7 +152,14 @@ impl Sandbox {
                 id: fault_id.to_owned(),
             });
         }
+        self.tell_faults();
         Ok(())
+    }
+
+    fn tell_faults(&self) {
+        self.world
+            .live
+            .tell(|| Happening::Changed(Change::of(Topic::Faults)));
     }
 
     /// The sandbox's clock.

@@ -28,6 +28,8 @@ pub(crate) const TEMPLATE_LIMIT: usize = 25;
 /// What the control API may change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
     pub(crate) secret: String,
     pub(crate) original_id: String,
     pub(crate) open_platform: Option<String>,

@@ -72,6 +72,9 @@ impl World {
             client_msg_id: guarded(parcel.kind, parcel.client_msg_id),
         };
         effect.apply(book, recipient, written);
+        if !blocked {
+            self.tell_message(account, book, parcel.openid);
+        }
         self.report(
             account,
             parcel.kind,

@@ -36,6 +36,7 @@ use crate::counters::Counters;
 use crate::event::Event;
 use crate::faults::Faults;
 use crate::ids::Ids;
+use crate::live::{Happening, Live};
 use crate::model::Platform;
 use crate::requests::RequestLog;
 use account::{Account, Book, Industry, Ticket};
@@ -66,6 +67,7 @@ pub(crate) struct World {
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) faults: Faults,
     pub(crate) requests: RequestLog,
+    pub(crate) live: Live,
     pub(crate) counters: Counters,
     /// Held while the control API decides and changes: two requests for the
     /// same person's openid must not make two.
@@ -119,6 +121,7 @@ impl World {
     pub(crate) fn commit(&self, event: &Event) -> io::Result<()> {
         self.ledger.lock().record(event)?;
         self.apply(event);
+        self.live.tell_event(event);
         Ok(())
     }
 
@@ -132,7 +135,23 @@ impl World {
     ) -> io::Result<()> {
         self.ledger.lock().record(event)?;
         self.apply_in(account, book, event);
+        match event {
+            Event::Note { openid, .. } => self.tell_message(account, book, openid),
+            _ => self.live.tell_event(event),
+        }
         Ok(())
+    }
+
+    /// Tells those who watch that something new is on a phone.
+    pub(crate) fn tell_message(&self, account: &Account, book: &Book, openid: &str) {
+        self.live.tell(|| Happening::Message {
+            appid: account.appid.to_string(),
+            openid: openid.to_owned(),
+            person_id: book
+                .member(openid)
+                .and_then(|member| member.person_id.as_ref())
+                .map(ToString::to_string),
+        });
     }
 
     /// Puts something on a phone.

@@ -90,6 +90,8 @@ pub(crate) enum NoteKind {
     Reply,
     /// The client's own words.
     Notice,
+    /// What the person sent.
+    Own,
 }
 
 /// Consent to one message of the account's one-time template.

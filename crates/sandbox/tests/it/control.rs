@@ -284,22 +284,3 @@ fn the_clock_moves_on_request() {
         (&json!("2026-01-05T04:00:01.500Z"), &json!(1500))
     );
 }
-
-#[test]
-fn the_page_needs_nothing_from_outside() {
-    let app = App::new();
-    app.follower(&app.account(AccountKind::OfficialAccount));
-    let page = app.get("/");
-    assert_eq!(page.status, 200);
-    assert!(
-        page.header("content-type")
-            .unwrap()
-            .starts_with("text/html")
-    );
-    assert!(page.body.contains("/sandbox/v1/page"));
-    assert!(!page.body.contains("https://") && !page.body.contains("src=\"http"));
-    let state = app.control("GET", "/page", &json!(null)).json();
-    assert_eq!(state["people"][0]["nickname"], "小明");
-    assert_eq!(state["people"][0]["inbox"], json!([]));
-    assert_eq!(state["accounts"][0]["followers"], 1);
-}

@@ -11,6 +11,7 @@ mod faults;
 mod followers;
 mod http;
 mod journal;
+mod live;
 mod logins;
 mod media;
 mod menus;

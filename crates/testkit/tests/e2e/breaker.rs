@@ -71,7 +71,7 @@ async fn a_missing_ability_holds_its_own_kind_alone() {
     app.sandbox.clear_faults();
     app.advance(Duration::from_secs(61));
     app.pump().await;
-    app.advance(Duration::from_secs(61));
+    app.advance(Duration::from_secs(75));
     app.pump().await;
     for id in [&held.id, &other.id] {
         assert_eq!(app.get(id).await.status, Status::Accepted);
@@ -127,7 +127,8 @@ async fn it_is_kept_over_a_restart() {
     send_many(&app, 2).await;
     let asked = app.calls(SEND);
     let app = app.crash_and_restart().await;
+    app.advance(Duration::from_secs(5));
     app.pump().await;
-    assert_eq!(app.calls(SEND), asked);
+    assert_eq!(app.calls(SEND), asked, "they are due, and wait");
     assert_eq!(app.account("oa").await.health.status, HealthStatus::Blocked);
 }
