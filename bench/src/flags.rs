@@ -26,6 +26,8 @@ What is measured; each option replaces what the preset says:
   --no-peers          leave the SDKs out that one would use instead
   --callbacks         nothing of that, but callbacks in safe mode, beside wechatpy with Flask
                       under gunicorn
+  --broadcasts        nothing of that, but broadcasts to as many people as --messages says
+                      (10000,100000,1000000), with urgent messages beside them
 
 Of each list the usual value (1, 100000, 0), or the first, is the base. Every other value is
 measured with the base of all other lists.
@@ -80,6 +82,8 @@ pub(crate) struct Flags {
     pub(crate) peers: bool,
     /// Whether callbacks are measured, and nothing else.
     pub(crate) callbacks: bool,
+    /// Whether broadcasts are measured, and nothing else.
+    pub(crate) broadcasts: bool,
     /// Callers that post messages at once.
     pub(crate) producers: usize,
     /// Requests under way in the loops that bypass the queue.
@@ -109,6 +113,7 @@ impl Default for Flags {
             old: vec![0],
             peers: true,
             callbacks: false,
+            broadcasts: false,
             producers: 64,
             in_flight: 64,
             max_in_flight: 256,
@@ -157,6 +162,7 @@ impl Flags {
                 "--no-peers" => flags.peers = false,
                 "--write" => flags.write = true,
                 "--callbacks" => flags.callbacks = true,
+                "--broadcasts" => flags.broadcasts = true,
                 "--producers" => flags.producers = number(&flag, &value()?, 1, 4_096)?,
                 "--in-flight" => flags.in_flight = number(&flag, &value()?, 1, 4_096)?,
                 "--max-in-flight" => flags.max_in_flight = number(&flag, &value()?, 1, 10_000)?,
@@ -172,6 +178,9 @@ impl Flags {
         }
         flags.databases = lists.databases.unwrap_or(flags.databases);
         flags.nodes = lists.nodes.unwrap_or(flags.nodes);
+        if flags.broadcasts {
+            flags.messages = vec![10_000, 100_000, 1_000_000];
+        }
         flags.messages = lists.messages.unwrap_or(flags.messages);
         flags.old = lists.old.unwrap_or(flags.old);
         if flags.nodes != [1] && !flags.databases.contains(&Database::Postgres) {

@@ -99,7 +99,7 @@ async fn post(measure: &Measure<'_>, amount: Amount, priority: &str) -> Result<D
 }
 
 /// Which messages arrived how long after they were accepted.
-struct Waits {
+pub(crate) struct Waits {
     accepted_at: HashMap<u128, Timestamp>,
     times_ms: Vec<f64>,
     /// When the message of each of these times was accepted.
@@ -107,7 +107,8 @@ struct Waits {
 }
 
 impl Waits {
-    fn new(done: &Done) -> Self {
+    /// None has arrived yet.
+    pub(crate) fn new(done: &Done) -> Self {
         let ids = done.ids.iter().copied();
         Self {
             accepted_at: ids.zip(done.at.iter().copied()).collect(),
@@ -118,12 +119,17 @@ impl Waits {
 
     /// Messages of others are passed over. One that arrived before its answer did
     /// has not waited.
-    fn note(&mut self, id: u128, at: Timestamp) {
+    pub(crate) fn note(&mut self, id: u128, at: Timestamp) {
         if let Some(&began) = self.accepted_at.get(&id) {
             let waited = at.duration_since(began).as_secs_f64() * 1e3;
             self.times_ms.push(waited.max(0.0));
             self.began.push(began);
         }
+    }
+
+    /// All of them, in milliseconds.
+    pub(crate) fn all(self) -> Vec<f64> {
+        self.times_ms
     }
 
     /// Of messages that were accepted before that moment.

@@ -2,6 +2,7 @@
 //! beside `Cargo.toml` for what is measured and how to repeat it.
 
 mod arrivals;
+mod broadcasts;
 mod callbacks;
 mod child;
 mod control;
@@ -80,6 +81,14 @@ fn execute() -> Result<(), Failure> {
             }
         });
     }
+    if flags.broadcasts {
+        return runtime.block_on(async {
+            tokio::select! {
+                done = broadcasts_alone(&flags, &binary, &dir) => done,
+                () = asked_to_stop() => Err(Failure::Interrupted),
+            }
+        });
+    }
     let run = runtime.block_on(async {
         tokio::select! {
             run = all(&flags, &binary, &dir) => run,
@@ -110,6 +119,23 @@ async fn callbacks_alone(flags: &Flags, binary: &Path, dir: &Path) -> Result<(),
     if flags.write {
         let date: String = SystemClock.now().to_string().chars().take(10).collect();
         let path = PathBuf::from(RESULTS).join(format!("{date}-callbacks.md"));
+        write(&path, &table)?;
+    }
+    print(&table)
+}
+
+/// Measures broadcasts and prints their table.
+async fn broadcasts_alone(flags: &Flags, binary: &Path, dir: &Path) -> Result<(), Failure> {
+    let place = Place {
+        binary,
+        dir,
+        postgres: None,
+    };
+    let measured = broadcasts::measure(flags, &place, &say).await?;
+    let table = broadcasts::markdown(&measured);
+    if flags.write {
+        let date: String = SystemClock.now().to_string().chars().take(10).collect();
+        let path = PathBuf::from(RESULTS).join(format!("{date}-broadcasts.md"));
         write(&path, &table)?;
     }
     print(&table)

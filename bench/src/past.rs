@@ -179,7 +179,7 @@ async fn send(store: &Arc<dyn Store>, account: AccountId) -> Result<u64, Failure
             let mut settled = 0;
             loop {
                 let batch = store
-                    .claim(account, CLAIM, Duration::from_secs(60))
+                    .claim(account, CLAIM, Duration::from_secs(60), Priority::Low)
                     .await
                     .map_err(past)?;
                 if batch.claimed.is_empty() {
@@ -227,6 +227,7 @@ fn settlement(claimed: &Claimed) -> Settlement {
         at,
         ledger: None,
         awaits_receipt: false,
+        tallied: false,
     }
 }
 
@@ -272,6 +273,8 @@ impl Maker {
             created_at: at,
             created_by: None,
             trace_context: None,
+            broadcast: None,
+            handling: None,
         })
     }
 }

@@ -24,6 +24,20 @@ fn ten_kills_lose_and_double_nothing_on_sqlite() {
 }
 
 #[test]
+fn ten_kills_leave_nobody_of_a_broadcast_out_and_tell_nobody_twice() {
+    crash(&[
+        "--seed",
+        "2",
+        "--kills",
+        "10",
+        "--rate",
+        "50",
+        "--broadcast",
+        "5000",
+    ]);
+}
+
+#[test]
 fn ten_kills_lose_and_double_nothing_on_postgresql_with_three_gateways() {
     crash(&[
         "--seed",

@@ -74,7 +74,13 @@ const FENCES: [(&[&str], &[&str], &str); 9] = [
         "only they answer HTTP",
     ),
     (
-        &["clap", "clap_complete", "comfy-table", "tracing-subscriber"],
+        &[
+            "clap",
+            "clap_complete",
+            "comfy-table",
+            "indicatif",
+            "tracing-subscriber",
+        ],
         &["hongyan"],
         "the command line and the configuration belong to the binary",
     ),

@@ -9,6 +9,7 @@
 //! - Secrets are written, never read back, and cannot be printed ([`Secret`]).
 
 mod account;
+mod broadcast;
 mod callback;
 mod client;
 mod console;
@@ -38,11 +39,15 @@ pub use account::{
     ChangeAccount, CheckReport, CheckStep, Health, HealthStatus, NewAccount, StepState, TokenMode,
     TokenRefreshes,
 };
+pub use broadcast::{
+    Audience, Broadcast, BroadcastProgress, BroadcastRecipient, BroadcastState, NewBroadcast,
+    SkippedRecipient,
+};
 pub use callback::{
     BodyEncoding, Callback, CallbackDetail, CallbackFilter, CallbackMode, Forward, ReplayCallback,
     Replayed,
 };
-pub use client::{ApiError, Client, SendOptions, Sent};
+pub use client::{ApiError, BroadcastVerb, Client, SendOptions, Sent};
 pub use console::{
     ChangeOperator, ChangePassword, ConsoleSession, ConsoleState, NewOperator, Operator, Role,
     SetUp, SignIn,

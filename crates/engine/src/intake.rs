@@ -429,7 +429,7 @@ impl Engine {
         Ok(account)
     }
 
-    async fn template_for(
+    pub(crate) async fn template_for(
         &self,
         account: &Account,
         id: &TemplateId,
@@ -641,7 +641,7 @@ impl Engine {
     }
 }
 
-fn impossible_times(
+pub(crate) fn impossible_times(
     send_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     now: Timestamp,

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod ask;
+mod broadcast;
 mod calls;
 pub mod chance;
 mod check;
@@ -45,6 +46,9 @@ mod ways;
 mod web;
 
 pub use ask::ManageError;
+pub use broadcast::{
+    BroadcastProgress, NewBroadcast, PlannedBroadcast, Steered, Upload, UploadRefusal,
+};
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, StepState};
 pub use console::{ConsoleRefusal, SignedIn};
@@ -83,6 +87,7 @@ use hongyan_domain::port::{Store, StoreError};
 use hongyan_wechat::AccessToken;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
+use broadcast::Broadcasts;
 use chance::Chance;
 use console::Console;
 use credentials::Credentials;
@@ -127,11 +132,13 @@ pub struct Inner {
     wechat: WechatClient,
     clock: Arc<dyn Clock>,
     chance: Chance,
+    node: NodeId,
     registry: Registry,
     credentials: Credentials,
     catalogue: Catalogue,
     template_settings: TemplateSettings,
     dispatcher: Dispatcher,
+    broadcasts: Broadcasts,
     quotas: QuotaBook,
     waiters: Waiters,
     key_cache: KeyCache,
@@ -208,6 +215,8 @@ impl Engine {
             catalogue: Catalogue::default(),
             template_settings: settings.templates,
             dispatcher: Dispatcher::new(settings.dispatch),
+            broadcasts: Broadcasts::default(),
+            node,
             quotas: QuotaBook::default(),
             waiters: Waiters::default(),
             key_cache: KeyCache::default(),

@@ -55,8 +55,14 @@ impl Engine {
         let Some(before) = self.retention.messages.map(before) else {
             return 0;
         };
-        self.step_by_step("old messages", || self.store.forget_finished(before, STEP))
-            .await
+        let removed = self
+            .step_by_step("old messages", || self.store.forget_finished(before, STEP))
+            .await;
+        self.step_by_step("old broadcasts", || {
+            self.store.forget_broadcasts(before, STEP)
+        })
+        .await;
+        removed
     }
 
     async fn step_by_step<F>(&self, what: &str, mut step: impl FnMut() -> F) -> usize

@@ -227,7 +227,7 @@ impl Engine {
     }
 }
 
-fn at_way(index: usize, rejection: Rejection) -> Rejection {
+pub(crate) fn at_way(index: usize, rejection: Rejection) -> Rejection {
     Rejection::Way {
         index,
         rejection: Box::new(rejection),

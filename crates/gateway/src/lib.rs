@@ -21,6 +21,7 @@ mod h5;
 mod health;
 mod metrics;
 mod openapi;
+mod people_file;
 mod problem;
 mod server;
 mod v1;

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::extract::Gateway;
 use crate::v1::{
-    accounts, blacklist, callbacks, console, contacts, errcodes, grants, keys, live, media, menu,
-    messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
+    accounts, blacklist, broadcasts, callbacks, console, contacts, errcodes, grants, keys, live,
+    media, menu, messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
 };
 
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use crate::v1::{
     ),
     tags(
         (name = "messages", description = "Send, search, take back"),
+        (name = "broadcasts", description = "One thing told to many people"),
         (name = "accounts", description = "Official accounts and mini programs"),
         (name = "templates", description = "An account's templates as WeChat lists them"),
         (name = "people", description = "Who they are, what they allowed, how to reach them"),
@@ -52,6 +53,16 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(messages::show::show))
         .routes(routes!(messages::cancel::cancel))
         .routes(routes!(messages::retry::retry))
+        .routes(routes!(broadcasts::list::list, broadcasts::create::create))
+        .routes(routes!(broadcasts::show::show))
+        .routes(routes!(broadcasts::upload::upload))
+        .routes(routes!(broadcasts::steer::complete))
+        .routes(routes!(broadcasts::steer::start))
+        .routes(routes!(broadcasts::steer::pause))
+        .routes(routes!(broadcasts::steer::resume))
+        .routes(routes!(broadcasts::steer::cancel))
+        .routes(routes!(broadcasts::skipped::skipped))
+        .routes(routes!(broadcasts::report::report))
         .routes(routes!(messages::typing::typing))
         .routes(routes!(accounts::list::list, accounts::create::create))
         .routes(routes!(

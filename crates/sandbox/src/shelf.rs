@@ -1,7 +1,7 @@
 //! Delivery lines of a sandbox that lives in memory.
 //!
 //! The latest stand as they were written. Of older ones what was said is
-//! dropped and who got which message is kept, in about 150 bytes each: that is
+//! dropped and who got which message is kept, in about 130 bytes each: that is
 //! what tells a delivery from a second one.
 
 use std::borrow::Cow;
@@ -41,7 +41,6 @@ struct Older {
 
 #[derive(Serialize, Deserialize)]
 struct Rest<'a>(
-    u32,
     i64,
     #[serde(borrow)] Cow<'a, str>,
     MessageKind,
@@ -49,7 +48,6 @@ struct Rest<'a>(
     #[serde(borrow)] Option<Cow<'a, str>>,
     Option<u32>,
     bool,
-    u64,
 );
 
 /// A line on its way out.
@@ -57,6 +55,7 @@ struct Rest<'a>(
 pub(crate) enum Taken {
     Whole(Bytes),
     Older {
+        seq: u32,
         appid: Arc<str>,
         template_id: Arc<str>,
         rest: Box<[u8]>,
@@ -102,7 +101,6 @@ impl Shelf {
         };
         let (appid, template_id) = (name(&line.appid), name(&line.template_id));
         let rest = Rest(
-            line.seq,
             line.at,
             line.openid,
             line.kind,
@@ -110,7 +108,6 @@ impl Shelf {
             line.client_msg_id,
             line.scene,
             line.blocked,
-            line.used,
         );
         Older {
             appid,
@@ -125,6 +122,8 @@ impl Shelf {
         if let Some(older) = self.older.get(number) {
             let name = |at: u32| self.names.get_index(at as usize).cloned();
             return Some(Taken::Older {
+                // Deliveries are numbered from 1 without gaps.
+                seq: number as u32 + 1,
                 appid: name(older.appid)?,
                 template_id: name(older.template_id)?,
                 rest: older.rest.clone(),
@@ -138,15 +137,16 @@ impl Shelf {
 impl Taken {
     /// The line with its line feed; the `data` of older ones is `null`.
     pub(crate) fn line(&self) -> Result<Bytes, serde_json::Error> {
-        let (appid, template_id, rest) = match self {
+        let (seq, appid, template_id, rest) = match self {
             Self::Whole(line) => return Ok(line.clone()),
             Self::Older {
+                seq,
                 appid,
                 template_id,
                 rest,
-            } => (appid, template_id, rest),
+            } => (*seq, appid, template_id, rest),
         };
-        let Rest(seq, at, openid, kind, msgid, client_msg_id, scene, blocked, used) =
+        let Rest(at, openid, kind, msgid, client_msg_id, scene, blocked) =
             serde_json::from_slice(rest)?;
         let line = DeliveryLine {
             t: DELIVERY_TAG,
@@ -164,7 +164,8 @@ impl Taken {
             scene,
             title: None,
             blocked,
-            used,
+            // Counts only where a journal is replayed.
+            used: 0,
         };
         let mut line = serde_json::to_vec(&line)?;
         line.push(b'\n');
@@ -200,7 +201,7 @@ mod tests {
         let oldest: DeliveryLine<'_> = serde_json::from_slice(&oldest).unwrap();
         assert_eq!((&*oldest.openid, &*oldest.appid), ("o1", "wx1"));
         assert_eq!(oldest.client_msg_id.as_deref(), Some("m1"));
-        assert_eq!((oldest.msgid, oldest.used), (1_152_921_504_606_846_976, 1));
+        assert_eq!((oldest.msgid, oldest.seq), (1_152_921_504_606_846_976, 1));
         assert_eq!(oldest.data.get(), "null");
         assert!(shelf.take(4).is_none());
     }

@@ -23,7 +23,8 @@ MENU = {
 
 class Menus(SdkTest):
     def test_a_menu_comes_and_goes(self):
-        self.refused(46003, self.client.menu.get)
+        # The SDK takes 46003 for no menu.
+        self.assertIsNone(self.client.menu.get())
         self.client.menu.create(MENU)
         button = self.client.menu.get()["menu"]["button"]
         self.assertEqual(button[1]["sub_button"][0]["url"], "https://search.example/")
@@ -43,7 +44,7 @@ class Menus(SdkTest):
 
     def test_a_menu_for_some_is_matched(self):
         person, openid = self.sandbox.follower(self.appid)
-        tag = self.client.tag.create("贵宾")["tag"]["id"]
+        tag = self.client.tag.create("贵宾")["id"]
         some = {
             "button": [{"type": "click", "name": "贵宾", "key": "VIP"}],
             "matchrule": {"tag_id": tag},
@@ -74,7 +75,7 @@ class People(SdkTest):
 
     def test_tags(self):
         people = [self.sandbox.follower(self.appid)[1] for _ in range(3)]
-        tag = self.client.tag.create("广东")["tag"]["id"]
+        tag = self.client.tag.create("广东")["id"]
         self.refused(45157, self.client.tag.create, "广东")
         self.client.tag.update(tag, "广州")
         self.client.tag.tag_user(tag, people)

@@ -87,7 +87,11 @@ pub(crate) async fn list(nodes: &[SharedNode]) -> Result<Vec<Listed>, Failure> {
 fn listed(message: Message) -> Listed {
     Listed {
         id: message.id,
-        reference: message.reference.unwrap_or_default(),
+        // Those of a broadcast are known by what they say alone.
+        reference: message
+            .reference
+            .or_else(|| Some(message.data.get("thing1")?.value.clone()))
+            .unwrap_or_default(),
         kind: message.kind,
         on_unknown: message.on_unknown,
         status: message.status,

@@ -26,6 +26,9 @@ pub(crate) struct Flags {
     /// How many messages are posted at least.
     #[arg(long, default_value_t = 0)]
     pub(crate) messages: u64,
+    /// To how many people a broadcast goes in every round; 0 = there is none.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) broadcast: u32,
     /// When to stop breaking things, however far the plan has come.
     #[arg(long, default_value_t = 60)]
     pub(crate) minutes: u64,

@@ -6,6 +6,7 @@
 
 mod audit;
 mod chaos;
+mod crowd;
 mod database;
 mod failure;
 mod flags;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::chaos::{Chaos, Done};
+use crate::crowd::Crowd;
 use crate::failure::{Failure, system};
 use crate::flags::Flags;
 use crate::judge::{Fault, Verdict, judge};
@@ -71,12 +72,21 @@ async fn rounds(flags: &Flags, stage: &Stage) -> Result<Outcome, Failure> {
     };
     let load = Load::new(pace, stage.nodes.clone(), stage.accounts.clone());
     let chaos = Chaos::new(stage);
+    let crowd = match (flags.broadcast, stage.accounts.first()) {
+        (1.., Some(account)) => {
+            Some(Crowd::gather(&stage.sandbox, account, flags.broadcast).await?)
+        }
+        _ => None,
+    };
     let (mut effects, mut since) = (Vec::new(), 0);
     let mut verdict = Verdict::default();
     let share = flags.messages.div_ceil(rounds.len().max(1) as u64);
     for (number, steps) in (1..).zip(&rounds) {
         let enough = watch::Sender::new(false);
         let posting = tokio::spawn(Arc::clone(&load).run(number, enough.subscribe()));
+        let telling = crowd
+            .clone()
+            .map(|crowd| tokio::spawn(crowd.tell(stage.nodes.clone(), number)));
         let trace = stage.dir.path().join(format!("round-{number}.log"));
         chaos.run(steps, deadline, &trace).await?;
         while load.accepted.load(Ordering::Relaxed) < share * number && Instant::now() < deadline {
@@ -89,11 +99,24 @@ async fn rounds(flags: &Flags, stage: &Stage) -> Result<Outcome, Failure> {
             .await
             .map_err(|error| Failure::Odd(format!("the callers broke off: {error}")))?;
 
+        let told =
+            match telling {
+                None => None,
+                Some(telling) => Some(telling.await.map_err(|error| {
+                    Failure::Odd(format!("the broadcast broke off: {error}"))
+                })??),
+            };
+        if let Some(told) = &told {
+            told.ends(&stage.nodes).await?;
+        }
         // Whoever does not come to rest is found among the listed.
         let _ = audit::rest(&stage.nodes).await?;
         since = stage.sandbox.effects(since, &mut effects).await?;
         let listed = audit::list(&stage.nodes).await?;
         verdict = judge(&load.promises.lock(), &listed, &effects);
+        if let Some(told) = &told {
+            verdict.faults.append(&mut told.forgotten(&listed));
+        }
         verdict.faults.append(&mut load.faults.lock());
         verdict.faults.append(&mut chaos.faults.lock());
         report::round(number, rounds.len(), &chaos.done, &verdict, began.elapsed());

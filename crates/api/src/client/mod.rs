@@ -1,8 +1,11 @@
+mod broadcasts;
 mod callbacks;
 mod manage;
 mod people;
 mod quotas;
 mod templates;
+
+pub use broadcasts::BroadcastVerb;
 
 use std::fmt;
 use std::time::Duration;

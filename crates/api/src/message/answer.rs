@@ -199,6 +199,9 @@ pub struct Message {
     /// The caller's own JSON object.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
+    /// The broadcast it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<String>,
     /// Who goes first.
     pub priority: Priority,
     /// What to do when the outcome cannot be known.

@@ -113,6 +113,9 @@ pub struct MessageFilter {
     /// Made before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_before: Option<Timestamp>,
+    /// Only messages of this broadcast, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<String>,
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use hongyan_wechat::ErrClass;
 use jiff::Timestamp;
 
 use super::lane::{Lane, Permits};
+use super::pace::Signal;
 use crate::Engine;
+use crate::calls;
 
 /// How long the message that tries whether a kind goes out again may take; then
 /// another may.
@@ -113,7 +115,8 @@ impl Engine {
         after(at, Duration::from_secs(10).mul_f64(self.chance.unit()))
     }
 
-    /// Takes in what the answer to a send says about its account.
+    /// Takes in what the answer to a send says about its account: what it used of the
+    /// allowance, whether it is too fast, whether it may send at all.
     pub(super) async fn note_answer(
         &self,
         account: &Account,
@@ -121,6 +124,14 @@ impl Engine {
         outcome: &Outcome,
         began: Timestamp,
     ) {
+        let now = self.clock.now();
+        if !matches!(outcome, Outcome::NotSent { .. }) {
+            self.quotas.note(account.id, calls::path(kind), now);
+        }
+        let lane = self.dispatcher.lane(account.id);
+        if lane.note(Signal::from(outcome), now) {
+            tracing::warn!(account = %account.name(), pace = lane.pace(now), "WeChat is in trouble or finds the account too fast: it slows down");
+        }
         let passed = match outcome {
             Outcome::Accepted { .. } => true,
             Outcome::Refused(refusal) => {

@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use crate::Engine;
+use crate::broadcast::{Desk, Step};
 use gate::Admission;
 use hands::Hands;
 use lane::{Lane, Permits};
@@ -366,12 +367,17 @@ impl Engine {
         let mut handled = 0;
         self.maintain().await;
         self.expire_late().await;
+        let mut desk = Desk::default();
         loop {
+            let tended = self.tend_broadcasts(&mut desk).await;
             for account in self.registry.all() {
                 self.dispatcher.lane(account.id).look_at_once();
             }
             let round = self.claim_due().await;
             if round.taken.is_empty() {
+                if tended.is_ok_and(Step::goes_on) {
+                    continue;
+                }
                 return handled;
             }
             let mut tasks = tokio::task::JoinSet::new();

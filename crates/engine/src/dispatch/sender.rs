@@ -13,7 +13,6 @@ use hongyan_wechat::ErrClass;
 use crate::Engine;
 use crate::calls;
 use crate::credentials::CredentialError;
-use crate::dispatch::pace::Signal;
 use crate::dispatch::{ledger, tallies};
 use crate::media::NO_SUCH_MEDIA;
 
@@ -62,6 +61,9 @@ impl Engine {
             tallied: tallies::is_counted(account, &message),
         };
         if let Some(decision) = decision {
+            return Some(settlement(attempts, None, decision, history, now));
+        }
+        if let Some(decision) = self.broadcast_verdict(&message, &history).await {
             return Some(settlement(attempts, None, decision, history, now));
         }
         if let Hold::Withheld(reason) = hold {
@@ -124,14 +126,11 @@ impl Engine {
             };
             let (now, elapsed) = (self.clock.now(), stopwatch.elapsed());
             metrics.note_call(&outcome, elapsed);
-            self.quotas
-                .note(account.id, calls::path(message.kind()), now);
-            let lane = self.dispatcher.lane(account.id);
-            if lane.note(Signal::from(&outcome), now) {
-                tracing::warn!(account = %account.name(), pace = lane.pace(now), "WeChat is in trouble or finds the account too fast: it slows down");
+            // Where a file could not be shown, the message was not sent.
+            if showing.is_ok() {
+                self.note_answer(account, message.kind(), &outcome, began)
+                    .await;
             }
-            self.note_answer(account, message.kind(), &outcome, began)
-                .await;
             if let Some(span) = &mut span {
                 span.note_outcome(&outcome);
             }
@@ -199,6 +198,7 @@ impl Engine {
                 Box::pin(self.park(account.id, parked)).await;
             }
             if class == Some(ErrClass::RateLimited) {
+                let lane = self.dispatcher.lane(account.id);
                 lane.rest_until(after(now, RATE_LIMIT_REST), now);
             }
             return Some(settlement(attempts, Some(&outcome), decision, history, now));

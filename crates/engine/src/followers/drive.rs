@@ -1,17 +1,18 @@
 //! Who moves syncs on, and when they rest.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountKind};
 use hongyan_domain::clock::{after, after_quota_reset};
 use hongyan_domain::contact::{FollowerSync, SyncPhase, SyncStep};
 use hongyan_wechat::ErrClass;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{Stepped, is_over};
 use crate::Engine;
@@ -32,12 +33,38 @@ const LONG_REST: Duration = Duration::from_secs(10 * 60);
 const AT_ONCE: usize = 4;
 
 /// What this node knows of the syncs under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SyncDesk {
-    /// Held by the one who moves them on.
-    driving: tokio::sync::Mutex<()>,
+    /// The accounts whose syncs are being looked at or moved on.
+    busy: Mutex<HashSet<AccountId>>,
+    /// Turns of those that are moved on.
+    turns: Semaphore,
     known: Mutex<HashMap<AccountId, Known>>,
     wake: Notify,
+}
+
+impl Default for SyncDesk {
+    fn default() -> Self {
+        Self {
+            busy: Mutex::default(),
+            turns: Semaphore::new(AT_ONCE),
+            known: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+}
+
+/// Somebody is at an account's sync, until this is dropped.
+struct Busy<'a>(&'a SyncDesk, AccountId);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.busy).remove(&self.1);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -51,13 +78,20 @@ enum Known {
 }
 
 impl SyncDesk {
+    /// `None` = somebody is at it already.
+    fn enter(&self, account: AccountId) -> Option<Busy<'_>> {
+        locked(&self.busy)
+            .insert(account)
+            .then(|| Busy(self, account))
+    }
+
     pub(super) fn begin(&self, account: AccountId) {
         self.set(account, Some(Known::Begun));
         self.wake.notify_one();
     }
 
     fn set(&self, account: AccountId, known: Option<Known>) {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = locked(&self.known);
         match known {
             Some(known) => all.insert(account, known),
             None => all.remove(&account),
@@ -66,7 +100,7 @@ impl SyncDesk {
 
     /// Whether an unfinished sync is to be moved on now by this node.
     fn is_ours(&self, sync: &FollowerSync, account: AccountId, now: Timestamp) -> bool {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = locked(&self.known);
         match all.get(&account) {
             Some(Known::Begun) => true,
             Some(Known::Seen(seen)) if seen == sync => true,
@@ -80,31 +114,55 @@ impl SyncDesk {
 }
 
 impl Engine {
-    /// Moves unfinished syncs on for ever.
+    /// Moves unfinished syncs on for ever. A long one does not hold up the others.
     pub(crate) async fn sync_followers_for_ever(self) {
+        let mut under_way = FuturesUnordered::new();
         loop {
-            self.move_syncs().await;
-            tokio::select! {
-                () = self.follower_syncs.wake.notified() => {}
-                () = tokio::time::sleep(LOOK_PAUSE) => {}
+            under_way.extend(
+                self.syncable()
+                    .into_iter()
+                    .map(|account| self.move_sync(account)),
+            );
+            let look_again = async {
+                tokio::select! {
+                    () = self.follower_syncs.wake.notified() => {}
+                    () = tokio::time::sleep(LOOK_PAUSE) => {}
+                }
+            };
+            tokio::pin!(look_again);
+            loop {
+                tokio::select! {
+                    () = &mut look_again => break,
+                    Some(()) = under_way.next() => {}
+                }
             }
         }
     }
 
-    /// Moves every sync that is ours on until it is over or rests.
+    /// Moves every sync that is ours on until it is over or rests: for tests.
     pub(crate) async fn move_syncs(&self) {
-        let _driving = self.follower_syncs.driving.lock().await;
-        let accounts = self.registry.all();
-        let official = accounts.iter().filter(|account| {
-            account.settings.kind == AccountKind::OfficialAccount && !account.settings.disabled
-        });
-        futures_util::stream::iter(official)
-            .for_each_concurrent(AT_ONCE, |account| self.move_sync(account))
-            .await;
+        let all = self.syncable().into_iter();
+        futures_util::future::join_all(all.map(|account| self.move_sync(account))).await;
     }
 
-    async fn move_sync(&self, account: &Arc<Account>) {
+    /// The accounts that have followers, and where nobody is at their sync.
+    fn syncable(&self) -> Vec<Arc<Account>> {
+        let mut accounts = self.registry.all();
+        let busy = locked(&self.follower_syncs.busy);
+        accounts.retain(|account| {
+            account.settings.kind == AccountKind::OfficialAccount
+                && !account.settings.disabled
+                && !busy.contains(&account.id)
+        });
+        accounts
+    }
+
+    async fn move_sync(&self, account: Arc<Account>) {
         let desk = &self.follower_syncs;
+        let Some(_busy) = desk.enter(account.id) else {
+            return;
+        };
+        let mut turn = None;
         loop {
             let now = self.clock.now();
             let sync = match self.store.follower_sync(account.id).await {
@@ -118,7 +176,12 @@ impl Engine {
             if !desk.is_ours(&sync, account.id, now) {
                 return;
             }
-            match self.step_sync(account, &sync).await {
+            if turn.is_none() {
+                turn = desk.turns.acquire().await.ok();
+                // It may have waited for long.
+                continue;
+            }
+            match self.step_sync(&account, &sync).await {
                 Ok(Stepped::On) => desk.set(account.id, Some(Known::Begun)),
                 Ok(Stepped::Over) => {
                     tracing::info!(
@@ -132,10 +195,10 @@ impl Engine {
                 Ok(Stepped::Spared) => {
                     let words = "half of the day's allowance for details of people is used; it goes on tomorrow";
                     return self
-                        .rest(account, &sync, after_quota_reset(now), words)
+                        .rest(&account, &sync, after_quota_reset(now), words)
                         .await;
                 }
-                Err(failure) => return self.broke_off(account, &sync, &failure, now).await,
+                Err(failure) => return self.broke_off(&account, &sync, &failure, now).await,
             }
         }
     }

@@ -56,6 +56,7 @@ impl Collector for EngineCollector {
         self.queue(&mut encoder, &counted)?;
         self.callbacks(&mut encoder, &counted)?;
         self.lanes(&mut encoder, &counted)?;
+        self.quotas(&mut encoder, &counted, now)?;
         self.tokens(&mut encoder, &counted, now)?;
         self.health(&mut encoder, &counted, now)?;
         self.store(&mut encoder)?;
@@ -276,6 +277,61 @@ impl EngineCollector {
         for (account, _) in counted {
             let count = self.0.dispatcher.in_flight(account.id);
             in_flight.gauge(&[("account", name(account))], float(count as u64))?;
+        }
+        let now = self.0.clock.now();
+        let mut pace = Family::begin(
+            encoder,
+            "hongyan_send_pace",
+            "The part of its speed an account goes at on this node: 1, and down to 1/64 while WeChat finds it too fast or is in trouble.",
+            MetricType::Gauge,
+        )?;
+        for (account, _) in counted {
+            let at = self.0.dispatcher.pace(account.id, now);
+            pace.gauge(&[("account", name(account))], at)?;
+        }
+        Ok(())
+    }
+
+    /// What WeChat allows today; nothing before it was asked.
+    fn quotas(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        counted: &[Counted],
+        now: Timestamp,
+    ) -> fmt::Result {
+        let known: Vec<_> = counted
+            .iter()
+            .flat_map(|(account, _)| {
+                let quotas = self.0.quotas.quotas(account.id, now);
+                quotas.into_iter().map(move |(quota, _)| (account, quota))
+            })
+            .filter_map(|(account, quota)| {
+                let (reported, _) = quota.reported?;
+                Some((account, reported.daily_limit, quota.left()?, quota.path))
+            })
+            .collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let mut left = Family::begin(
+            encoder,
+            "hongyan_quota_left",
+            "Calls of an API of WeChat's an account may still make today, as far as this node knows.",
+            MetricType::Gauge,
+        )?;
+        for (account, _, calls, path) in &known {
+            let labels = [("account", name(account)), ("path", path)];
+            left.gauge(&labels, float(*calls))?;
+        }
+        let mut limit = Family::begin(
+            encoder,
+            "hongyan_quota_limit",
+            "Calls of an API of WeChat's an account may make in a day.",
+            MetricType::Gauge,
+        )?;
+        for (account, calls, _, path) in &known {
+            let labels = [("account", name(account)), ("path", path)];
+            limit.gauge(&labels, float(*calls))?;
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ impl QuotaBook {
 
     /// What is known of an account's APIs today with the calls of the last minute, by
     /// path.
-    pub(super) fn quotas(&self, account: AccountId, now: Timestamp) -> Vec<(Quota, u64)> {
+    pub(crate) fn quotas(&self, account: AccountId, now: Timestamp) -> Vec<(Quota, u64)> {
         let day = beijing_day(now);
         let mut all: Vec<_> = self.with(|book| {
             let apis = book.apis.get_mut(&account);

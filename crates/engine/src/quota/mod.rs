@@ -23,8 +23,9 @@ use crate::templates::WechatFailure;
 /// How often counts are written down and WeChat is asked where that is worth while.
 const TEND_EVERY: Duration = Duration::from_secs(5);
 
-/// WeChat knows no such API (查询API调用额度, 76021).
-const UNKNOWN_PATH: i64 = 76021;
+/// WeChat tells no allowance of that API, or not to that kind of account
+/// (查询API调用额度).
+const UNTOLD: [i64; 2] = [76021, 76022];
 
 /// One API of an account today.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +70,10 @@ impl Engine {
         let quota = self.quotas.quota(account.id, calls::path(kind), now)?;
         let (reported, _) = quota.reported?;
         let kept = reported.daily_limit.saturating_mul(u64::from(percent)) / 100;
-        let is_reserved = reported.daily_limit > 0 && quota.left()? <= kept;
-        is_reserved.then(|| next_beijing_midnight(now))
+        // Where nothing is left, WeChat says so, and the account is parked.
+        (1..=kept)
+            .contains(&quota.left()?)
+            .then(|| next_beijing_midnight(now))
     }
 
     /// An account's allowances as far as we know, our newest calls included.
@@ -167,7 +170,7 @@ impl Engine {
             self.quotas.asked(account.id, &path, now);
             let quota = match asked {
                 Ok(reply) => reply.quota,
-                Err(WechatFailure::Refused(refusal)) if refusal.errcode.0 == UNKNOWN_PATH => {
+                Err(WechatFailure::Refused(refusal)) if UNTOLD.contains(&refusal.errcode.0) => {
                     continue;
                 }
                 Err(failure) => return Err(failure),

@@ -102,6 +102,7 @@ pub(crate) fn message(
         metadata: message
             .metadata
             .and_then(|text| RawValue::from_string(text).ok()),
+        broadcast: message.broadcast.map(|id| id.to_string()),
         priority: match message.priority {
             Priority::High => api::Priority::High,
             Priority::Normal => api::Priority::Normal,

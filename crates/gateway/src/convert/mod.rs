@@ -2,6 +2,7 @@
 //! every variant, so that a new one on either side does not go unnoticed.
 
 pub(crate) mod account;
+pub(crate) mod broadcast;
 pub(crate) mod callback;
 mod content;
 pub(crate) mod draft;

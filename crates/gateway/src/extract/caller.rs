@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use hongyan_domain::account::Account;
+use hongyan_domain::broadcast::Broadcast;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::key::{ApiKey, Scope};
 use hongyan_domain::trace::TraceContext;
-use hongyan_domain::{KeyId, MessageId};
+use hongyan_domain::{BroadcastId, KeyId, MessageId};
 use hongyan_engine::Engine;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -140,6 +141,26 @@ impl<N: Need> Caller<N> {
             .filter(|account| self.may_touch(account.name().as_str()))
             .ok_or_else(unknown)?;
         Ok((delivery, account))
+    }
+
+    /// The broadcast of this id with its account, if there is one and the caller may
+    /// see it.
+    pub(crate) async fn broadcast(&self, id: &str) -> Result<(Broadcast, Arc<Account>), Problem> {
+        let unknown = || {
+            let shown: String = id.chars().take(64).collect();
+            Problem::new(
+                Code::UnknownBroadcast,
+                format!("there is no broadcast {shown:?}"),
+            )
+        };
+        let id: BroadcastId = id.parse().map_err(|_| unknown())?;
+        let broadcast = self.engine().broadcast(id).await?.ok_or_else(unknown)?;
+        let account = self
+            .engine()
+            .account_by_id(broadcast.account)
+            .filter(|account| self.may_touch(account.name().as_str()))
+            .ok_or_else(unknown)?;
+        Ok((broadcast, account))
     }
 }
 

@@ -55,6 +55,9 @@ problems! {
     InvalidIdempotencyKey: "invalid_idempotency_key", 400, "The Idempotency-Key is wrong",
         "`Idempotency-Key` must be given once, with 1 to 255 visible ASCII characters.",
         "`Idempotency-Key` 只能出现一次，由 1 到 255 个可见 ASCII 字符组成。";
+    UploadBrokeOff: "upload_broke_off", 400, "The file did not arrive wholly",
+        "The connection broke before the end of the file. `detail` says whether it can be sent again or the broadcast must be made anew.",
+        "文件传完之前连接中断。`detail` 说明可以重新上传，还是需要重新创建群发。";
     MissingKey: "missing_key", 401, "No API key",
         "Send `Authorization: Bearer <API key>`. `hongyan keys create` makes the first key.",
         "请携带 `Authorization: Bearer <API key>`。第一个密钥用 `hongyan keys create` 创建。";
@@ -88,6 +91,9 @@ problems! {
     UnknownMessage: "unknown_message", 404, "No such message",
         "No message has this id, or the key may not see its account.",
         "没有这个 id 的消息，或该密钥无权查看其账号。";
+    UnknownBroadcast: "unknown_broadcast", 404, "No such broadcast",
+        "No broadcast has this id, or the key may not see its account.",
+        "没有这个 id 的群发，或该密钥无权查看其账号。";
     UnknownKey: "unknown_key", 404, "No such API key",
         "No key has this id, or the calling key may not manage it.",
         "没有这个 id 的密钥，或当前密钥无权管理它。";
@@ -139,9 +145,15 @@ problems! {
     NotRetryable: "not_retryable", 409, "The message cannot be sent again",
         "Only messages that are failed, undelivered or unknown can be sent again.",
         "只有 failed、undelivered 或 unknown 状态的消息可以重发。";
+    BroadcastState: "broadcast_state", 409, "The broadcast is in another state",
+        "What was asked for cannot be done in the state the broadcast is in; `detail` names the state.",
+        "群发当前所处的状态不允许此操作；`detail` 说明其状态。";
     BodyTooLarge: "body_too_large", 413, "The body is too large",
         "A body may have 1 MiB unless set otherwise. Send fewer messages in a batch.",
         "请求体默认最大 1 MiB。请减少批量中的消息数。";
+    UnsupportedMediaType: "unsupported_media_type", 415, "The file is of another type than wanted",
+        "Files of people are `text/csv` or `application/x-ndjson`; say which with `Content-Type`.",
+        "人员文件应为 `text/csv` 或 `application/x-ndjson`，请用 `Content-Type` 说明。";
     ValidationFailed: "validation_failed", 422, "The request breaks rules",
         "Every broken rule is in `violations`, with its place, a stable word for the rule and a sentence in both languages. Nothing was stored.",
         "违反的规则全部列在 `violations` 中：位置、规则名和中英文说明。未保存任何内容。";

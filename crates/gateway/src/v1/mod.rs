@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod blacklist;
+pub(crate) mod broadcasts;
 pub(crate) mod callbacks;
 pub(crate) mod console;
 pub(crate) mod contacts;

@@ -153,8 +153,8 @@ async fn all_rules_broken_are_said_at_once() {
     assert_eq!(
         places,
         [
-            "/url",
             "/reference",
+            "/url",
             "/data/thing1/value",
             "/data/time2",
             "/data/tiem2",

@@ -55,6 +55,9 @@ struct List {
     /// Made before this time
     #[arg(long, value_name = "TIME")]
     created_before: Option<Timestamp>,
+    /// Only messages of this broadcast, bc_…
+    #[arg(long, value_name = "ID")]
+    broadcast: Option<String>,
     /// How many at most
     #[arg(long, default_value_t = 20)]
     limit: u32,
@@ -104,6 +107,7 @@ impl List {
             no_receipt_after_minutes: self.no_receipt_after,
             created_after: self.created_after,
             created_before: self.created_before,
+            broadcast: self.broadcast,
         };
         let page = PageQuery {
             limit: Some(self.limit),
@@ -157,6 +161,7 @@ fn show(message: &Message) -> Result<(), Failure> {
         ("scene", maybe(message.scene)),
         ("title", maybe(message.title.as_deref())),
         ("reference", maybe(message.reference.as_deref())),
+        ("broadcast", maybe(message.broadcast.as_deref())),
         ("created", message.created_at.to_string()),
         ("send at", time(message.send_at)),
         ("deferred until", time(message.deferred_until)),

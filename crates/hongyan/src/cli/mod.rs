@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blacklist;
+mod broadcasts;
 mod callbacks;
 mod connection;
 mod contacts;
@@ -59,6 +60,8 @@ enum Command {
     Send(send::Send),
     /// List, show, retry and cancel messages
     Messages(messages::Messages),
+    /// Tell many people one thing: make, watch, pause, resume, cancel and report broadcasts
+    Broadcasts(broadcasts::Broadcasts),
     /// List, add, change, check and remove accounts
     Accounts(accounts::Accounts),
     /// List, check, sync, add and remove an account's templates, and name their keys
@@ -161,6 +164,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Sandbox(sandbox) => serve::sandbox(sandbox.listen, sandbox.data_dir),
         Command::Send(send) => talk(|connection| send.run(connection)),
         Command::Messages(messages) => talk(|connection| messages.run(connection)),
+        Command::Broadcasts(broadcasts) => talk(|connection| broadcasts.run(connection)),
         Command::Accounts(accounts) => talk(|connection| accounts.run(connection)),
         Command::Templates(templates) => talk(|connection| templates.run(connection)),
         Command::Contacts(contacts) => talk(|connection| contacts.run(connection)),

@@ -276,7 +276,8 @@ fn kind(text: &str) -> Result<Kind, String> {
     }
 }
 
-fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+/// A JSON object.
+pub(super) fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))
 }
 

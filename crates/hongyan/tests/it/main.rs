@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod broadcasts;
 mod cli;
 mod dashboards;
 mod demo;
+mod managing;
 mod postgres;
 mod refusals;
 mod stage;

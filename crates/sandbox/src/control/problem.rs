@@ -72,7 +72,7 @@ impl Problem {
 
     pub(crate) fn route() -> Self {
         let detail = "no such path under /sandbox/v1; it has accounts, people, deliveries, \
-                      events, faults, clock, requests, stats, bulk/people and jssdk";
+                      events, faults, clock, requests, stats, media, bulk/people and jssdk";
         Self::new(
             StatusCode::NOT_FOUND,
             "no_such_path",

@@ -85,9 +85,6 @@ fn shown(kind: &str, button: &Button) -> Option<Value> {
             let articles: Vec<Value> = articles.collect();
             json!({ "msgtype": "news", "news": { "articles": articles } })
         }
-        "media_id" | "view_limited" => {
-            json!({ "msgtype": "image", "image": { "media_id": button.text("media_id") } })
-        }
         "article_id" | "article_view_limited" => {
             let id = button.text("article_id");
             json!({ "msgtype": "mpnewsarticle", "mpnewsarticle": { "article_id": id } })
@@ -123,10 +120,16 @@ pub(super) fn tap(
             })?;
             let button = leaves(seen.button).find(|button| button.name == *name);
             let button = button.ok_or_else(|| missing(seen, &format!("button named {name:?}")))?;
-            Tap {
+            let mut tap = Tap {
                 scanned: scanned.clone(),
                 ..Tap::on(button, seen.menuid)
+            };
+            let media_id = button.text("media_id");
+            if let Some(kind) = book.media.kind_in_library(media_id) {
+                let kind = kind.name();
+                tap.shows = Some(json!({ "msgtype": kind, kind: { "media_id": media_id } }));
             }
+            tap
         }
         _ => return Ok(None),
     }))

@@ -135,6 +135,11 @@ impl Media {
             .filter(|medium| medium.is_alive(now))
     }
 
+    /// What a medium of the library is.
+    pub(crate) fn kind_in_library(&self, media_id: &str) -> Option<MediaKind> {
+        self.library.get(media_id).map(|medium| medium.kind)
+    }
+
     /// The library, newest last.
     pub(crate) fn library(&self) -> impl DoubleEndedIterator<Item = &Medium> {
         self.library.values()

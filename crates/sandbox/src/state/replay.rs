@@ -57,8 +57,12 @@ impl World {
             state_bytes += line.len() as u64;
             rewrite.push(&line)
         };
+        let now = self.clock.now_ms();
         for account in &accounts {
-            for event in definitions(account, self.clock.now_ms()) {
+            // Nobody would know their files any more.
+            let gone = account.book.lock().media.clear_expired(now);
+            self.blobs.drop_all(&gone);
+            for event in definitions(account, now) {
                 push(&mut rewrite, &event)?;
             }
         }

@@ -80,10 +80,13 @@ fn uploads_are_kept_for_three_days() {
     let (_, gone) = get(&app, &token, id(&picture));
     let gone: Value = serde_json::from_slice(&gone).unwrap();
     assert_eq!(gone["errcode"], 40007);
+    let files = |dir: &std::path::Path| std::fs::read_dir(dir.join("media")).unwrap().count();
+    assert_eq!(files(dir.path()), 3);
+    let (copy, _rewritten) = App::on_copy(dir.path(), true);
+    assert_eq!(files(copy.path()), 0);
     // The next upload clears the files of expired ones away.
     upload(&Caller::new(&app, &account), "image", PNG);
-    let files = std::fs::read_dir(dir.path().join("media")).unwrap().count();
-    assert_eq!(files, 1);
+    assert_eq!(files(dir.path()), 1);
 }
 
 #[test]
@@ -175,6 +178,11 @@ fn the_library_keeps_what_it_is_given() {
     let menu = caller.post("/cgi-bin/menu/create", &json!({ "button": [button] }));
     assert_eq!(menu["errcode"], 0);
     assert_eq!(delete(id(&picture)), 48005);
+    let (person, _) = app.follower(&account);
+    let tap = json!({ "action": "menu_tap", "name": "图" });
+    app.perform(&person, &account, tap);
+    let shown = &app.inbox(&person)[0]["content"];
+    assert_eq!(shown["image"]["media_id"], picture["media_id"]);
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl BroadcastStore for PostgresStore {
                 let find = db
                     .prepare_cached(
                         "-- broadcasts.recipients\n\
-                         SELECT c.people FROM broadcast b \
+                         SELECT c.people FROM broadcast b JOIN account a ON a.id = b.account \
                          JOIN broadcast_chunk c ON c.broadcast = b.id AND c.n = $2 \
                          WHERE b.id = $1 AND b.state < 4",
                     )
@@ -239,7 +239,9 @@ impl BroadcastStore for PostgresStore {
                             count(*) FILTER (WHERE o.state = 7) \
                          FROM message m \
                          LEFT JOIN outcome o ON o.id = m.id AND o.account = m.account \
-                         WHERE m.broadcast = $1 AND m.broadcast IS NOT NULL",
+                         WHERE m.broadcast = $1 AND m.broadcast IS NOT NULL \
+                         AND (SELECT true FROM broadcast b JOIN account a ON a.id = b.account \
+                            WHERE b.id = $1)",
                     )
                     .await?;
                 let row = db.query_one(&count, &[&broadcast_uuid(id)]).await?;
@@ -266,7 +268,10 @@ impl BroadcastStore for PostgresStore {
                     .prepare_cached(
                         "-- broadcasts.skipped\n\
                          SELECT n, who, why, detail FROM broadcast_skip \
-                         WHERE broadcast = $1 AND n > $2 ORDER BY n LIMIT $3",
+                         WHERE broadcast = $1 AND n > $2 \
+                         AND (SELECT true FROM broadcast b JOIN account a ON a.id = b.account \
+                            WHERE b.id = $1) \
+                         ORDER BY n LIMIT $3",
                     )
                     .await?;
                 let after = page.after.unwrap_or(i64::MIN);

@@ -159,7 +159,8 @@ fn wrong_account(account: &str, belongs_to: &[String]) -> Problem {
     )])
 }
 
-fn problem(rejection: Rejection) -> Problem {
+/// Why the engine does not take something.
+pub(in crate::v1) fn problem(rejection: Rejection) -> Problem {
     match rejection {
         Rejection::UnknownAccount { name } => Problem::new(
             Code::UnknownAccount,

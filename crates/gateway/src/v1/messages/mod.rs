@@ -3,7 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod create;
-mod intake;
+pub(super) mod intake;
 pub(crate) mod retry;
 pub(crate) mod search;
 pub(crate) mod show;

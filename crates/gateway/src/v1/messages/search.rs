@@ -111,6 +111,6 @@ fn filter(query: &mut Query, now: Timestamp) -> MessageFilter {
         errcode: query.read("errcode", ("a whole number", "整数")),
         created_after: query.read("created_after", TIME),
         created_before: query.read("created_before", TIME),
-        broadcast: None,
+        broadcast: query.read("broadcast", ("the id of a broadcast", "群发的 id")),
     }
 }
