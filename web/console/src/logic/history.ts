@@ -1,0 +1,95 @@
+// Numbers over time, as the overview draws them.
+
+import type { Schema } from '../api/http';
+
+export type Step = Schema['HistoryStep'];
+export type Counted = 'taken_in' | 'accepted' | 'delivered' | 'undelivered' | 'failed' | 'dropped';
+
+export interface Filled {
+  at: number[];
+  series: Record<Counted, number[]>;
+}
+
+const COUNTED: readonly Counted[] = ['taken_in', 'accepted', 'delivered', 'undelivered', 'failed', 'dropped'];
+const MINUTE_MS = 60_000;
+
+/** All steps of a time, those in which nothing happened included: the API leaves them out. */
+export function filled(history: Schema['History']): Filled {
+  const step = history.step_minutes * MINUTE_MS;
+  const first = Math.floor(Date.parse(history.from) / step) * step;
+  const last = Date.parse(history.to);
+  const at: number[] = [];
+  for (let time = first; time < last; time += step) at.push(time);
+  const series = Object.fromEntries(COUNTED.map((name) => [name, at.map(() => 0)])) as Filled['series'];
+  for (const item of history.items) {
+    const index = Math.floor((Date.parse(item.at) - first) / step);
+    if (index < 0 || index >= at.length) continue;
+    for (const name of COUNTED) series[name][index] = (series[name][index] ?? 0) + item[name];
+  }
+  return { at, series };
+}
+
+export function totals(steps: readonly Step[]): Record<Counted | 'callbacks' | 'token_renewals' | 'token_disturbances', number> {
+  const sum = { taken_in: 0, accepted: 0, delivered: 0, undelivered: 0, failed: 0, dropped: 0, callbacks: 0, token_renewals: 0, token_disturbances: 0 };
+  for (const step of steps) for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += step[name];
+  return sum;
+}
+
+/** What WeChat refused, by code, the most frequent first. */
+export function refusals(steps: readonly Step[]): { code: number; count: number; share: number }[] {
+  const counts = new Map<number, number>();
+  let all = 0;
+  for (const step of steps) {
+    for (const [code, count] of Object.entries(step.refused)) {
+      counts.set(Number(code), (counts.get(Number(code)) ?? 0) + count);
+      all += count;
+    }
+  }
+  return [...counts].map(([code, count]) => ({ code, count, share: count / all })).sort((a, b) => b.count - a.count || a.code - b.code);
+}
+
+/** A round number at or above the greatest, for the top of an axis. */
+export function axisTop(greatest: number): number {
+  if (greatest <= 4) return 4;
+  const power = 10 ** Math.floor(Math.log10(greatest));
+  const part = [1, 2, 4, 5, 8, 10].find((one) => one * power >= greatest) ?? 10;
+  return part * power;
+}
+
+// The answer of GET /v1/stats.
+
+export interface Quota {
+  path: string;
+  limit: number | null;
+  used: number;
+  left: number | null;
+  per_minute: number;
+  synced_at: string | null;
+  forecast: { exhausted_at: string | null; enough_for_queue: boolean | null };
+}
+export interface AccountStats {
+  account: string;
+  kind: Schema['AccountKind'];
+  health: Schema['Health'];
+  queue: { priority: Schema['Priority']; open: number; oldest_due_at: string | null }[];
+  in_flight: number;
+  pace: number;
+  sends_per_minute: number;
+  quotas: Quota[];
+  clearings: { used_this_month: number; allowance: number };
+}
+export interface Stats {
+  at: string;
+  resets_at: string;
+  accounts: AccountStats[];
+}
+
+/** The allowances that matter at a glance: for sending, and those that run out; the scarcest first. */
+export function scarceQuotas(quotas: readonly Quota[], most = 4): Quota[] {
+  const share = (quota: Quota) => (quota.limit ? quota.used / quota.limit : 0);
+  return quotas
+    .filter((one) => one.limit !== null)
+    .filter((one) => one.path.endsWith('/send') || share(one) > 0.5 || one.forecast.exhausted_at !== null)
+    .sort((a, b) => share(b) - share(a))
+    .slice(0, most);
+}
