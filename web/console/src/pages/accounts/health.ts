@@ -1,0 +1,1 @@
+export const healthTones = { healthy: 'good', unhealthy: 'bad', parked: 'warn', disabled: 'plain' } as const;
