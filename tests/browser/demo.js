@@ -37,8 +37,10 @@ class Demo {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hongyan-browser-'));
     const listen = ['--listen', '127.0.0.1:0', '--sandbox-listen', '127.0.0.1:0'];
     const child = spawn(BINARY, ['demo', '--data-dir', folder, ...listen], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
     let failure = null;
     child.once('error', (error) => (failure = error));
     child.once('exit', (code) => (failure ??= new Error(`the demo ended with code ${code}`)));
@@ -53,12 +55,14 @@ class Demo {
       }
       await sleep(20);
     }
-    return new Demo(child, folder, JSON.parse(fs.readFileSync(file, 'utf8')));
+    const demo = JSON.parse(fs.readFileSync(file, 'utf8'));
+    return new Demo(child, folder, demo, () => printed);
   }
 
-  constructor(child, folder, demo) {
+  constructor(child, folder, demo, printed) {
     this.child = child;
     this.folder = folder;
+    this.printed = printed;
     this.gateway = demo.gateway_url;
     this.sandbox = demo.sandbox_url;
     this.key = demo.api_key;
@@ -83,6 +87,17 @@ class Demo {
   /** A page of the gateway. */
   page(name, query) {
     return `${this.gateway}/h5/demo-oa/${name}?${new URLSearchParams(query)}`;
+  }
+
+  /** The link that lets the first person into the console, as it is printed. */
+  async setupLink() {
+    const deadline = Date.now() + 10_000;
+    for (;;) {
+      const [link] = this.printed().match(/http\S+#\/setup\/\S+/) ?? [];
+      if (link) return link;
+      if (Date.now() > deadline) throw new Error(`no set-up link in: ${this.printed()}`);
+      await sleep(20);
+    }
   }
 
   api(method, route, body) {
