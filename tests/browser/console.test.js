@@ -164,7 +164,8 @@ describe('console', { timeout: 180_000 }, () => {
     await button('重新发送').click();
     await page.getByText('第 2 次调用微信').waitFor();
     await go('overview');
-    await page.getByText(refused.diagnosis.fix_zh).first().waitFor();
+    // What was counted is written down every ten seconds.
+    await page.getByText(refused.diagnosis.fix_zh).first().waitFor({ timeout: 20_000 });
   });
 
   it('shows what happens as it happens', async () => {

@@ -47,9 +47,9 @@ it('shows the quotas for sending and those that run out, the scarcest first', ()
     limit,
     used,
     left: limit === null ? null : limit - used,
+    ours: used,
     per_minute: 0,
-    synced_at: null,
-    forecast: { exhausted_at: null, enough_for_queue: null },
+    forecast: {},
   });
   const shown = scarceQuotas([quota('/send', 1, 100), quota('/info', 1, 100), quota('/tags', 90, 100), quota('/x/send', 0, null)]);
   expect(shown.map((one) => one.path)).toEqual(['/tags', '/send']);

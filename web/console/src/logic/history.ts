@@ -56,40 +56,14 @@ export function axisTop(greatest: number): number {
   return part * power;
 }
 
-// The answer of GET /v1/stats.
-
-export interface Quota {
-  path: string;
-  limit: number | null;
-  used: number;
-  left: number | null;
-  per_minute: number;
-  synced_at: string | null;
-  forecast: { exhausted_at: string | null; enough_for_queue: boolean | null };
-}
-export interface AccountStats {
-  account: string;
-  kind: Schema['AccountKind'];
-  health: Schema['Health'];
-  queue: { priority: Schema['Priority']; open: number; oldest_due_at: string | null }[];
-  in_flight: number;
-  pace: number;
-  sends_per_minute: number;
-  quotas: Quota[];
-  clearings: { used_this_month: number; allowance: number };
-}
-export interface Stats {
-  at: string;
-  resets_at: string;
-  accounts: AccountStats[];
-}
+export type Quota = Schema['Quota'];
 
 /** The allowances that matter at a glance: for sending, and those that run out; the scarcest first. */
 export function scarceQuotas(quotas: readonly Quota[], most = 4): Quota[] {
   const share = (quota: Quota) => (quota.limit ? quota.used / quota.limit : 0);
   return quotas
-    .filter((one) => one.limit !== null)
-    .filter((one) => one.path.endsWith('/send') || share(one) > 0.5 || one.forecast.exhausted_at !== null)
+    .filter((one) => typeof one.limit === 'number')
+    .filter((one) => one.path.endsWith('/send') || share(one) > 0.5 || Boolean(one.forecast.exhausted_at))
     .sort((a, b) => share(b) - share(a))
     .slice(0, most);
 }

@@ -1,1 +1,2 @@
-export const healthTones = { healthy: 'good', unhealthy: 'bad', parked: 'warn', disabled: 'plain' } as const;
+/** How an account's health looks. */
+export const healthTones = { healthy: 'good', unhealthy: 'bad', parked: 'warn', blocked: 'bad', disabled: 'plain' } as const;
