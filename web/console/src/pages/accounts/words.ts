@@ -68,7 +68,6 @@ export const words = {
     callback_key: 'EncodingAESKey',
     callback_make: 'Make a Token and a key',
     callback_new: 'Make a new Token and key',
-    callback_keep: 'The former pair is taken for as long as WeChat changes over.',
     callback_local: 'This address is only known on this machine: WeChat cannot reach it. Put the gateway behind a public address first.',
     callback_wait: 'Waiting for WeChat… As soon as the first callback comes, it says so here. Follow the account with a phone, or write to it.',
     callback_came: 'The first callback has come: WeChat and the gateway understand each other.',
@@ -81,7 +80,6 @@ export const words = {
     finish: 'Finish',
     token_today: 'Access tokens today',
     token_counts: '{today} asked for by us, {foreign} made useless by another program',
-    open: 'Open',
     try_again: 'next try',
   },
   zh: {
@@ -153,7 +151,6 @@ export const words = {
     callback_key: 'EncodingAESKey',
     callback_make: '生成 Token 和密钥',
     callback_new: '重新生成 Token 和密钥',
-    callback_keep: '微信切换期间，原来的一对仍然有效。',
     callback_local: '这个地址只在本机有效，微信无法访问。请先让网关有一个公网地址。',
     callback_wait: '等待微信中…… 收到第一个回调时这里会提示。可以用手机关注此账号，或给它发消息。',
     callback_came: '已收到第一个回调：微信与网关已连通。',
@@ -166,7 +163,6 @@ export const words = {
     finish: '完成',
     token_today: '今日接口凭证',
     token_counts: '本系统获取 {today} 次，被其他程序刷新失效 {foreign} 次',
-    open: '打开',
     try_again: '下次尝试',
   },
 };

@@ -5,8 +5,6 @@ export const words = {
     search: 'A code, or words such as “quota”',
     none: 'No code has these words',
     none_hint: 'Search for the number, for WeChat’s own words, or in another language.',
-    retry: 'Trying again',
-    retry_never: 'Trying again does not help.',
   },
   zh: {
     title: '错误码',
@@ -14,7 +12,5 @@ export const words = {
     search: '输入错误码或文字，例如“额度”',
     none: '没有符合的错误码',
     none_hint: '可以搜索数字、微信的原文，或换一种语言。',
-    retry: '重试',
-    retry_never: '重试没有用。',
   },
 };
