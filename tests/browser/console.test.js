@@ -106,7 +106,7 @@ describe('console', { timeout: 180_000 }, () => {
     const session = (await context.cookies()).find((cookie) => cookie.httpOnly);
     assert.equal(session.sameSite, 'Strict');
     await context.clearCookies();
-    await page.goto(`${demo.gateway}/`);
+    await page.goto('about:blank');
     await page.goto(link);
     await page.getByText('控制台已经初始化').waitFor();
   });
