@@ -45,7 +45,8 @@ fn one(
     is_known: &dyn Fn(&str) -> bool,
     wrong: &mut Vec<Violation>,
 ) -> Option<DraftWay> {
-    if !is_known(&way.account) {
+    let known = is_known(&way.account);
+    if !known {
         let shown: String = way.account.chars().take(64).collect();
         wrong.push(invalid(
             "/account",
@@ -61,6 +62,8 @@ fn one(
     let account = way.account.clone();
     let request = as_message(way);
     let content = content::read(request, wrong)?;
+    // The engine would stop at it; what else is wrong is to be said as well.
+    known.then_some(())?;
     Some(DraftWay {
         account,
         to: to.transpose().ok()?,
