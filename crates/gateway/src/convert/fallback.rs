@@ -29,6 +29,10 @@ pub(super) fn read(
         read.extend(one(way, is_known, &mut wrong_here));
         wrong.extend(below(&format!("/fallback/{index}"), wrong_here));
     }
+    // Places are counted: with one missing, the engine would name the wrong ones.
+    if read.len() < count {
+        read.clear();
+    }
     read
 }
 
@@ -63,7 +67,9 @@ fn one(
     let request = as_message(way);
     let content = content::read(request, wrong)?;
     // The engine would stop at it; what else is wrong is to be said as well.
-    known.then_some(())?;
+    if !known {
+        return None;
+    }
     Some(DraftWay {
         account,
         to: to.transpose().ok()?,
