@@ -75,7 +75,7 @@ impl Crowd {
             let key = format!("crowd-{round}-{attempt}");
             match any(&nodes) {
                 None => {}
-                Some(client) => match client.add_broadcast(&wanted, Some(&key)).await {
+                Some(client) => match client.add_broadcast(&wanted, Some(key.as_str())).await {
                     Ok(Broadcast { id, state, .. }) => match state {
                         BroadcastState::Loading
                         | BroadcastState::Failed

@@ -189,7 +189,11 @@ mod tests {
         assert!(rules(r#","fallback":[]"#).is_empty());
         assert!(rules(r#","fallback":null"#).is_empty());
         for (bad, pointer, rule) in [
-            (way.replace("mp", "oa"), "/account", "unknown_account"),
+            (
+                way.replace(r#""mp""#, r#""oa""#),
+                "/account",
+                "unknown_account",
+            ),
             (
                 way.replace(r#""template_id":"s","#, ""),
                 "/template_id",

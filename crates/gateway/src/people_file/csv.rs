@@ -15,6 +15,9 @@ const MOST_COLUMNS: usize = 256;
 /// `unionid` or `user_id`; the others are fields.
 pub(crate) struct CsvPeople {
     reader: Reader,
+    /// The first bytes, until there are enough of them to tell a byte order mark;
+    /// `None` = they were read.
+    head: Option<Vec<u8>>,
     header: Option<Header>,
     /// The record being read.
     text: Vec<u8>,
@@ -39,6 +42,7 @@ impl Default for CsvPeople {
     fn default() -> Self {
         Self {
             reader: Reader::new(),
+            head: Some(Vec::new()),
             header: None,
             text: vec![0; 1024],
             written: 0,
@@ -52,7 +56,26 @@ impl Default for CsvPeople {
 }
 
 impl CsvPeople {
-    pub(super) fn feed(&mut self, mut piece: &[u8], found: &mut Found) {
+    pub(super) fn feed(&mut self, piece: &[u8], found: &mut Found) {
+        match &mut self.head {
+            None => self.read(piece, found),
+            Some(head) => {
+                head.extend_from_slice(piece);
+                // The reader looks for a mark of three bytes in its first piece, and
+                // takes an empty rest for the end.
+                if head.len() > 3 {
+                    self.read_head(found);
+                }
+            }
+        }
+    }
+
+    fn read_head(&mut self, found: &mut Found) {
+        let head = self.head.take().unwrap_or_default();
+        self.read(&head, found);
+    }
+
+    fn read(&mut self, mut piece: &[u8], found: &mut Found) {
         while !piece.is_empty() && !self.given_up {
             if self.began.is_none() {
                 // Empty lines and the rest of an end of line.
@@ -74,6 +97,7 @@ impl CsvPeople {
     }
 
     pub(super) fn end(mut self, found: &mut Found) {
+        self.read_head(found);
         while self.began.is_some() && !self.given_up {
             self.step(&[], found);
         }
@@ -150,9 +174,7 @@ impl CsvPeople {
 
 impl Header {
     fn read(cells: &[&str]) -> Result<Self, (String, String)> {
-        // A byte order mark, where the reader did not get it in one piece.
-        let name = |cell: &&str| cell.trim_start_matches('\u{feff}').trim().to_owned();
-        let names: Vec<_> = cells.iter().map(name).collect();
+        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
         if let Some(place) = names.iter().position(String::is_empty) {
             let number = place + 1;
             return Err((

@@ -96,8 +96,8 @@ struct History {
     #[arg(long)]
     cursor: Option<String>,
     /// Print this version alone, as TOML that `apply` takes
-    #[arg(long)]
-    version: Option<u32>,
+    #[arg(long, value_name = "VERSION")]
+    show: Option<u32>,
 }
 
 impl Menu {
@@ -213,7 +213,7 @@ async fn show(connection: &Connection, of: &Of) -> Result<(), Failure> {
 
 impl History {
     async fn run(self, connection: &Connection) -> Result<(), Failure> {
-        if let Some(number) = self.version {
+        if let Some(number) = self.show {
             let version = connection
                 .menu_version(&self.of.account, number)
                 .await

@@ -290,6 +290,7 @@ impl BroadcastStore for PostgresStore {
     ) -> Result<usize, StoreError> {
         self.link
             .look(|db| async move {
+                // Who clears away its members holds it for a moment: that is waited for.
                 let forget = db
                     .prepare_cached(
                         "-- broadcasts.forget\n\
@@ -298,7 +299,7 @@ impl BroadcastStore for PostgresStore {
                             WHERE b.state >= 4 AND b.finished_at < $1 \
                                 AND (SELECT true FROM message m WHERE m.broadcast = b.id \
                                     LIMIT 1) IS NULL \
-                            ORDER BY b.id LIMIT $2 FOR UPDATE SKIP LOCKED), \
+                            ORDER BY b.id LIMIT $2 FOR UPDATE), \
                          skips AS (\
                             DELETE FROM broadcast_skip s USING old WHERE s.broadcast = old.id), \
                          chunks AS (\

@@ -126,6 +126,11 @@ fn judged<N: Need>(
                 preview,
             })
         }
+        // What the request itself says wrongly comes first: the rest may follow from it.
+        Err(_) if !violations.is_empty() => Err(Refusal::Invalid {
+            violations,
+            preview: Card::default(),
+        }),
         Err(Rejection::WrongAccount {
             account,
             mut belongs_to,
