@@ -54,7 +54,7 @@ impl Engine {
         let from = [BroadcastState::Loading];
         let moved = self.shift(id, &from, BroadcastState::Ready, None).await?;
         let Some(ready) = moved else {
-            return self.as_it_stands(id).await;
+            return self.as_others_left_it(id).await;
         };
         if self.is_due_to_start(&ready) {
             return self.begin(ready, checked).await;
@@ -116,8 +116,27 @@ impl Engine {
             .await?
         {
             Some(running) => Ok(Steered::Done(running)),
-            None => self.as_it_stands(ready.id).await,
+            None => self.as_others_left_it(ready.id).await,
         }
+    }
+
+    /// A wish to begin, where somebody else was faster: the background, another node, or
+    /// a person. That it goes is what was wished for.
+    async fn as_others_left_it(&self, id: BroadcastId) -> Result<Steered, StoreError> {
+        Ok(match self.as_it_stands(id).await? {
+            Steered::InState(found)
+                if matches!(
+                    found.state,
+                    BroadcastState::Ready
+                        | BroadcastState::Running
+                        | BroadcastState::Paused
+                        | BroadcastState::Finished
+                ) =>
+            {
+                Steered::Done(found)
+            }
+            other => other,
+        })
     }
 
     /// Lets a running broadcast rest.

@@ -205,11 +205,6 @@ mod tests {
                 "not_for_kind",
             ),
             (
-                way.replace(r#""data""#, r#""page":"/a","data""#),
-                "/page",
-                "form",
-            ),
-            (
                 way.replace(r#""data""#, r#""to":{},"data""#),
                 "/to",
                 "one_of",

@@ -29,6 +29,10 @@ pub(super) fn read(
         read.extend(one(way, is_known, &mut wrong_here));
         wrong.extend(below(&format!("/fallback/{index}"), wrong_here));
     }
+    // Places are counted: with one missing, the engine would name the wrong ones.
+    if read.len() < count {
+        read.clear();
+    }
     read
 }
 
@@ -45,7 +49,8 @@ fn one(
     is_known: &dyn Fn(&str) -> bool,
     wrong: &mut Vec<Violation>,
 ) -> Option<DraftWay> {
-    if !is_known(&way.account) {
+    let known = is_known(&way.account);
+    if !known {
         let shown: String = way.account.chars().take(64).collect();
         wrong.push(invalid(
             "/account",
@@ -61,6 +66,10 @@ fn one(
     let account = way.account.clone();
     let request = as_message(way);
     let content = content::read(request, wrong)?;
+    // The engine would stop at it; what else is wrong is to be said as well.
+    if !known {
+        return None;
+    }
     Some(DraftWay {
         account,
         to: to.transpose().ok()?,

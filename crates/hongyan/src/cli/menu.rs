@@ -61,7 +61,8 @@ enum Verb {
         #[command(flatten)]
         of: Of,
         /// Its number in the history
-        version: u32,
+        #[arg(value_name = "VERSION")]
+        number: u32,
         /// Why, to be found in the history
         #[arg(long)]
         note: Option<String>,
@@ -147,9 +148,15 @@ async fn with_gateway(verb: Verb, connection: Connection) -> Result<(), Failure>
             ))
         }
         Verb::History(history) => history.run(&connection).await,
-        Verb::Rollback { of, version, note } => {
+        Verb::Rollback { of, number, note } => {
             let applied = connection
-                .roll_back_menu(&of.account, &RollBackMenu { version, note })
+                .roll_back_menu(
+                    &of.account,
+                    &RollBackMenu {
+                        version: number,
+                        note,
+                    },
+                )
                 .await
                 .map_err(|error| explained(&error))?;
             report(&of, &applied)

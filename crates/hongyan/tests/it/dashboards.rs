@@ -187,6 +187,8 @@ fn eventful() -> (Stage, Scrape) {
     });
     assert!(stolen.is_success());
     send("robbed", stage.message());
+    // The day's allowance, asked for.
+    stage.block_on(client.sync_quota("shop")).unwrap();
     // A request that cannot be answered.
     let fault = json!({"path": "/cgi-bin/template/get_all_private_template", "effect": {"http_status": 500}});
     stage
