@@ -10,6 +10,7 @@ mod grants;
 mod keys;
 mod login;
 mod messages;
+mod operators;
 pub(crate) mod output;
 mod rules;
 mod send;
@@ -70,6 +71,8 @@ enum Command {
     Callbacks(callbacks::Callbacks),
     /// Make, list and remove API keys, on the database itself: no gateway needed
     Keys(keys::Keys),
+    /// Let people into the console, on the database itself: no gateway needed
+    Operators(operators::Operators),
     /// Say what a WeChat errcode means and what to do about it
     Explain(explain::Explain),
     /// Check configuration, database and every account, and say what to fix
@@ -148,6 +151,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Rules(rules) => rules.run(),
         Command::Callbacks(callbacks) => talk(|connection| callbacks.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),
+        Command::Operators(operators) => block_on(operators.run()),
         Command::Explain(explain) => explain.run(),
         Command::Doctor(doctor) => block_on(doctor.run()),
         Command::Openapi => output::text(&hongyan_gateway::openapi_json()),
