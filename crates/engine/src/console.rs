@@ -11,7 +11,7 @@ use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hongyan_domain::KeyId;
-use hongyan_domain::clock::after;
+use hongyan_domain::clock::{Clock, after};
 use hongyan_domain::console::{LoginName, Operator, Role, SESSION_IDLE, SESSION_LIFE, Session};
 use hongyan_domain::key::ApiKey;
 use hongyan_domain::port::StoreError;
@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use crate::Engine;
-use crate::chance::secret_bytes;
+use crate::chance::{Chance, secret_bytes};
 
 /// How long a session that was found is believed without asking storage again.
 const BELIEVED_FOR: Duration = Duration::from_secs(5);
@@ -201,6 +201,58 @@ fn counted(name: &str, from: Option<IpAddr>) -> Vec<Counted> {
     let mut keys = vec![Counted::Name(name)];
     keys.extend(from.map(Counted::Address));
     keys
+}
+
+fn unhashed() -> ConsoleRefusal {
+    ConsoleRefusal::Store(StoreError::Unavailable {
+        reason: "the password could not be hashed".to_owned(),
+    })
+}
+
+/// The hash of somebody's password (argon2id, RFC 9106, with the parameters OWASP
+/// names: 19 MiB, two passes). Takes some 20 ms.
+///
+/// # Errors
+/// [`ConsoleRefusal::WeakPassword`].
+pub fn hash_password(name: &str, password: &SecretString) -> Result<SecretString, ConsoleRefusal> {
+    let text = password.expose_secret();
+    if is_weak(name, text) {
+        return Err(ConsoleRefusal::WeakPassword);
+    }
+    let salt = SaltString::encode_b64(&secret_bytes()[..16]).map_err(|_| unhashed())?;
+    Argon2::default()
+        .hash_password(text.as_bytes(), &salt)
+        .map(|hash| SecretString::from(hash.to_string()))
+        .map_err(|_| unhashed())
+}
+
+/// A password nobody can guess: 120 random bits as 20 letters and digits.
+#[must_use]
+pub fn make_password() -> SecretString {
+    SecretString::from(URL_SAFE_NO_PAD.encode(&secret_bytes()[..15]))
+}
+
+/// Somebody who may use the console; nothing is stored yet.
+///
+/// # Errors
+/// [`ConsoleRefusal::WeakPassword`].
+pub fn make_operator(
+    clock: &dyn Clock,
+    chance: &Chance,
+    name: LoginName,
+    role: Role,
+    password: &SecretString,
+) -> Result<Operator, ConsoleRefusal> {
+    let password = hash_password(name.as_str(), password)?;
+    let now = clock.now();
+    Ok(Operator {
+        id: KeyId::new(now, chance.ten_bytes()),
+        name,
+        role,
+        password,
+        created_at: now,
+        seen_at: None,
+    })
 }
 
 fn is_weak(name: &str, password: &str) -> bool {
@@ -512,24 +564,11 @@ impl Engine {
         name: &str,
         password: SecretString,
     ) -> Result<SecretString, ConsoleRefusal> {
-        if is_weak(name, password.expose_secret()) {
-            return Err(ConsoleRefusal::WeakPassword);
-        }
+        let name = name.to_owned();
         let _place = self.console.hashing.acquire().await;
-        let hashed = tokio::task::spawn_blocking(move || {
-            let salt = SaltString::encode_b64(&secret_bytes()[..16]).ok()?;
-            Argon2::default()
-                .hash_password(password.expose_secret().as_bytes(), &salt)
-                .ok()
-                .map(|hash| SecretString::from(hash.to_string()))
-        })
-        .await;
-        match hashed {
-            Ok(Some(hash)) => Ok(hash),
-            _ => Err(ConsoleRefusal::Store(StoreError::Unavailable {
-                reason: "the password could not be hashed".to_owned(),
-            })),
-        }
+        tokio::task::spawn_blocking(move || hash_password(&name, &password))
+            .await
+            .unwrap_or_else(|_| Err(unhashed()))
     }
 
     async fn password_fits(&self, password: SecretString, hash: SecretString) -> bool {

@@ -105,6 +105,9 @@ struct Seed {
     )],
 }
 
+/// What programs read.
+const DEMO_FILE: &str = "demo.json";
+
 /// Runs the demo until told to stop.
 pub(crate) async fn run(
     dir: PathBuf,
@@ -128,6 +131,10 @@ pub(crate) async fn run(
     let gateway = Gateway::open(&config(&dir, address, &sandbox_url)?).await?;
     let engine = gateway.engine.clone();
     let gateway_url = gateway.url.clone();
+    let console = gateway
+        .setup_link()
+        .await?
+        .unwrap_or_else(|| format!("{gateway_url}/"));
 
     let (stop_sandbox, sandbox_stopped) = tokio::sync::oneshot::channel::<()>();
     let emulator = tokio::spawn(sandbox.clone().serve(sandbox_listener, async {
@@ -140,7 +147,7 @@ pub(crate) async fn run(
 
     let seeded = seed(&dir, &sandbox, &engine, &gateway_url, &sandbox_url).await;
     let seeded = match seeded {
-        Ok(introduction) => output::text(&introduction),
+        Ok(demo) => output::text(&introduction(&demo, &dir.join(DEMO_FILE), &console)),
         Err(failure) => Err(failure),
     };
     if seeded.is_ok() {
@@ -173,14 +180,14 @@ fn config(dir: &Path, address: SocketAddr, sandbox_url: &str) -> Result<Config, 
     Ok(config)
 }
 
-/// Lays what is missing, writes `demo.json`, and says what to do next.
+/// Lays what is missing, and writes `demo.json`; what it says.
 async fn seed(
     dir: &Path,
     sandbox: &Sandbox,
     engine: &Engine,
     gateway_url: &str,
     sandbox_url: &str,
-) -> Result<String, Failure> {
+) -> Result<Value, Failure> {
     let mut accounts = Vec::new();
     for seed in [&OFFICIAL, &MINI] {
         let account = account_at_sandbox(sandbox, seed, gateway_url)?;
@@ -208,7 +215,7 @@ async fn seed(
         }));
     }
     let people = people(sandbox)?;
-    let path = dir.join("demo.json");
+    let path = dir.join(DEMO_FILE);
     let api_key = api_key(engine, &path).await?;
     Client::new(gateway_url, &api_key)?.ready().await?;
     let demo = json!({
@@ -219,7 +226,7 @@ async fn seed(
         "people": people,
     });
     write_privately(&path, &demo)?;
-    Ok(introduction(&demo, &path))
+    Ok(demo)
 }
 
 fn account_at_sandbox(
@@ -429,7 +436,7 @@ fn write_privately(path: &Path, demo: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-fn introduction(demo: &Value, path: &Path) -> String {
+fn introduction(demo: &Value, path: &Path, console: &str) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (gateway, sandbox) = (text(&demo["gateway_url"]), text(&demo["sandbox_url"]));
     let person = &demo["people"][0];
@@ -439,6 +446,7 @@ fn introduction(demo: &Value, path: &Path) -> String {
         r#"
 Hongyan 鸿雁 demo is ready.
 
+  The console (open in a browser): {console}
   The phones (open in a browser):  {sandbox}/
   The API and its documentation:   {gateway}/docs
   Everything a program needs:      {}

@@ -17,7 +17,7 @@ use hongyan_engine::{CredentialSettings, Engine, EngineSettings, RulesRejection}
 use hongyan_gateway::GatewaySettings;
 use hongyan_store::{OpenError, OpenOptions, PostgresOptions, PostgresStore, Seal, SqliteStore};
 use hongyan_wechat::{Client, HyperTransport};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, Database, DatabaseUrl};
@@ -290,6 +290,13 @@ impl Gateway {
             unready: Duration::from_secs(config.server.unready_s),
             drain: Duration::from_secs(config.server.drain_s),
         })
+    }
+
+    /// The link that lets the first person into the console; `None` = somebody was let
+    /// in already. Its secret stands behind `#`, which browsers send to nobody.
+    pub(crate) async fn setup_link(&self) -> Result<Option<String>, Failure> {
+        let secret = self.engine.setup_secret().await?;
+        Ok(secret.map(|secret| format!("{}/#/setup/{}", self.public_url, secret.expose_secret())))
     }
 
     /// Answers and sends until told to stop; then lets what is under way end.

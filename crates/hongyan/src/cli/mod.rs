@@ -14,6 +14,7 @@ mod login;
 mod media;
 mod menu;
 mod messages;
+mod operators;
 pub(crate) mod output;
 mod people;
 mod qrcodes;
@@ -96,6 +97,8 @@ enum Command {
     Stats(stats::Stats),
     /// Make, list and remove API keys, on the database itself: no gateway needed
     Keys(keys::Keys),
+    /// Let people into the console, on the database itself: no gateway needed
+    Operators(operators::Operators),
     /// Say what a WeChat errcode means and what to do about it
     Explain(explain::Explain),
     /// Check configuration, database and every account, and say what to fix
@@ -182,6 +185,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Quota(quota) => talk(|connection| quota.run(connection)),
         Command::Stats(stats) => talk(|connection| stats.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),
+        Command::Operators(operators) => block_on(operators.run()),
         Command::Explain(explain) => explain.run(),
         Command::Doctor(doctor) => block_on(doctor.run()),
         Command::Openapi => output::text(&hongyan_gateway::openapi_json()),

@@ -16,8 +16,14 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Failure> {
     run(async move {
         let stop = StopSignal::listen()?;
         let gateway = Gateway::open(&config).await?;
+        // One line: programs wait for it.
+        let setup = gateway
+            .setup_link()
+            .await?
+            .map(|link| format!("; set up the console at {link}"))
+            .unwrap_or_default();
         output::text(&format!(
-            "hongyan {} is ready at {} (listening on {})",
+            "hongyan {} is ready at {} (listening on {}){setup}",
             env!("CARGO_PKG_VERSION"),
             gateway.public_url,
             gateway.listener.local_addr()?
