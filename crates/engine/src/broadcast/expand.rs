@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hongyan_domain::broadcast::{Broadcast, BroadcastState, CHUNK, Skipped};
 use hongyan_domain::clock::{after, from_millisecond};
-use hongyan_domain::message::Message;
+use hongyan_domain::message::{Message, State};
 use hongyan_domain::port::{Expansion, MessageFilter, Page, StoreError};
 use jiff::Timestamp;
 
@@ -151,6 +151,14 @@ impl Engine {
         };
         let progress = self.progress_at_most(broadcast, good_for).await?;
         if progress.open() > 0 {
+            return Ok(Step::Ending);
+        }
+        // That count may be older than the last messages made.
+        let counts = self.store.broadcast_counts(broadcast.id).await?;
+        if counts
+            .iter()
+            .any(|(state, count)| *state == State::Open && *count > 0)
+        {
             return Ok(Step::Ending);
         }
         let from = [BroadcastState::Running];
