@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::extract::Gateway;
 use crate::metrics::{Metrics, observe};
 use crate::problem::{Code, Problem};
-use crate::{callback, docs, h5, health, openapi};
+use crate::{callback, console, docs, h5, health, openapi};
 
 /// How the gateway answers.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,8 @@ pub fn routers(engine: Engine, settings: GatewaySettings) -> Routers {
 
 fn routes(engine: Engine, settings: GatewaySettings) -> Router {
     let (api, _) = openapi::routes().split_for_parts();
-    api.route("/", get(docs::home))
+    api.route("/", get(console::index))
+        .route("/assets/{name}", get(console::asset))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs/errors", get(docs::problems))
         .merge(docs::swagger())

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -11,11 +11,6 @@ use crate::extract::Gateway;
 use crate::{openapi, problem};
 
 static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::openapi_json()));
-
-/// `GET /`: to the documentation.
-pub(crate) async fn home() -> Redirect {
-    Redirect::temporary("/docs/")
-}
 
 /// `GET /openapi.json`.
 pub(crate) async fn openapi() -> Response {

@@ -14,8 +14,11 @@
 
 mod app;
 mod callback;
+mod console;
 mod convert;
 mod docs;
+#[path = "../../../web/embed/serve.rs"]
+mod embedded;
 mod extract;
 mod h5;
 mod health;

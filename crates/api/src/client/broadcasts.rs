@@ -121,7 +121,8 @@ impl Client {
         loop {
             match response.chunk().await {
                 Ok(Some(piece)) => {
-                    take(&piece).map_err(|error| ApiError::local(format!("the report: {error}")))?
+                    take(&piece)
+                        .map_err(|error| ApiError::local(format!("the report: {error}")))?;
                 }
                 Ok(None) => return Ok(()),
                 Err(error) => {

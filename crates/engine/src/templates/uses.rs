@@ -17,7 +17,10 @@ pub(crate) type Used = (AccountId, TemplateId, TemplateUse);
 /// What was counted since it was last written down. It has no more entries than
 /// there are templates times API keys.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(Mutex<HashMap<(AccountId, TemplateId, Option<KeyId>), TemplateUse>>);
+pub(crate) struct Uses(Mutex<HashMap<User, TemplateUse>>);
+
+/// A template, and the key of one caller.
+type User = (AccountId, TemplateId, Option<KeyId>);
 
 /// The uses of messages that are taken in.
 pub(crate) fn uses_of(messages: &[Message]) -> Vec<Used> {

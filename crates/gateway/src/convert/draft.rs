@@ -216,7 +216,7 @@ mod tests {
                 "{bad} {found:?}"
             );
         }
-        let six = vec![way; 6].join(",");
+        let six = [way; 6].join(",");
         assert_eq!(
             rules(&format!(r#","fallback":[{six}]"#)),
             one("/fallback", "count")

@@ -3,6 +3,8 @@
 
 mod app;
 mod authorize;
+#[path = "../../../../web/embed/serve.rs"]
+mod embedded;
 mod html;
 mod jssdk;
 mod qrcode;

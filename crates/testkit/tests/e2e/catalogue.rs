@@ -33,7 +33,7 @@ async fn what_wechat_changes_is_told_with_those_it_concerns() {
     app.call_sandbox(path, token.expose(), &body).await;
     app.advance(Duration::from_secs(60));
     let report = app.client.sync_templates("oa").await.unwrap();
-    assert_eq!(report.removed, [app.template.clone()]);
+    assert_eq!(report.removed, std::slice::from_ref(&app.template));
 
     let found = app
         .client
@@ -314,7 +314,7 @@ async fn a_renamed_keyword_is_told_and_mended_by_its_name_alone() {
         .update_template(&app.oa, &app.template, patch)
         .unwrap();
     let report = app.client.sync_templates("oa").await.unwrap();
-    assert_eq!(report.changed, [app.template.clone()]);
+    assert_eq!(report.changed, std::slice::from_ref(&app.template));
     let found = app
         .client
         .template_changes("oa", &PageQuery::default())
