@@ -200,10 +200,8 @@ async fn what_needs_no_key_is_open() {
         description()
     );
     let home = app.raw("GET", "/", &[], "").await;
-    assert_eq!(
-        (home.status.as_u16(), &home.headers["location"]),
-        (307, &"/docs/".parse().unwrap())
-    );
+    assert_eq!(home.status, 200);
+    assert!(home.text.contains("Hongyan"), "{}", home.text);
     let page = app.raw("GET", "/docs/errors", &[], "").await;
     assert!(
         page.text.contains("id=\"validation_failed\""),
