@@ -143,7 +143,7 @@ async fn goes_to_another_account(store: &dyn Store, kit: &Kit) {
     );
     let last = (delivery.attempt_count, delivery.last_errcode);
     assert_eq!(last, (1, Some(43004)));
-    assert_eq!(delivery.attempts, [attempt.clone()]);
+    assert_eq!(delivery.attempts, std::slice::from_ref(&attempt));
     let none = store.claim(oa, 10, LEASE, Priority::Low).await.unwrap();
     assert!(none.claimed.is_empty() && none.next_due_at.is_none());
     let again = kit.claim_one(store, mp).await;
