@@ -16,8 +16,8 @@ use hongyan_domain::key::Scope;
 use hongyan_domain::rule::RuleSet;
 use hongyan_engine::Engine;
 use hongyan_sandbox::{
-    AccountPatch, AccountView, Callback, CallbackFormat, CallbackMode, MessageKind, NewAccount,
-    NewTemplate, Sandbox, SandboxConfig, Subscription,
+    AccountPatch, AccountView, Action, Callback, CallbackFormat, CallbackMode, MessageKind,
+    NewAccount, NewTemplate, Sandbox, SandboxConfig, Subscription,
 };
 use hongyan_wechat::AppSecret;
 use serde_json::{Value, json};
@@ -215,6 +215,7 @@ async fn seed(
         }));
     }
     let people = people(sandbox)?;
+    acquaint(engine, sandbox, &people).await?;
     let path = dir.join(DEMO_FILE);
     let api_key = api_key(engine, &path).await?;
     Client::new(gateway_url, &api_key)?.ready().await?;
@@ -391,6 +392,32 @@ fn people(sandbox: &Sandbox) -> Result<Vec<Value>, Failure> {
             })
         })
         .collect())
+}
+
+/// Makes the people known to the gateway at both accounts, so that one account's message
+/// finds them at the other: as if they had opened the mini program, and the followers
+/// had been synced.
+async fn acquaint(engine: &Engine, sandbox: &Sandbox, people: &[Value]) -> Result<(), Failure> {
+    let (Some(official), Some(mini)) = (engine.account(OFFICIAL.name), engine.account(MINI.name))
+    else {
+        return Ok(());
+    };
+    if engine.follower_sync(&official).await?.is_some() {
+        return Ok(());
+    }
+    for person in people
+        .iter()
+        .filter_map(|person| person["person_id"].as_str())
+    {
+        let opened = sandbox.perform(person, MINI.appid, &Action::Login).await?;
+        if let Some(code) = opened.code {
+            let login = engine.login(&mini, &code).await;
+            login.map_err(|failure| Failure::new(failure.to_string()))?;
+        }
+    }
+    let synced = engine.sync_followers(&official).await;
+    synced.map_err(|failure| Failure::new(failure.to_string()))?;
+    Ok(())
 }
 
 /// The key of an earlier run while it works, else a new one.
