@@ -31,8 +31,10 @@ struct Told {
     refused: Mutex<BTreeSet<MessageId>>,
     /// To send it, and how often.
     sent: Mutex<BTreeMap<MessageId, u32>>,
-    /// That the intake is over.
+    /// That the intake shall end.
     is_over: AtomicBool,
+    /// That it has: what it was about when it was told to end is in, too.
+    all_is_in: AtomicBool,
 }
 
 async fn accept(store: &PostgresStore, kit: &Kit, account: AccountId, told: &Told) {
@@ -61,7 +63,7 @@ async fn accept(store: &PostgresStore, kit: &Kit, account: AccountId, told: &Tol
 /// Sends until there is nothing more.
 async fn send(store: &PostgresStore, kit: &Kit, account: AccountId, told: &Told) {
     loop {
-        let was_over = told.is_over.load(Ordering::SeqCst);
+        let was_over = told.all_is_in.load(Ordering::SeqCst);
         let batch = match store.claim(account, 20, LEASE, Priority::Low).await {
             Ok(batch) => batch,
             Err(StoreError::Unavailable { .. }) => {
@@ -111,9 +113,14 @@ async fn nothing_is_lost_or_doubled(url: &str, disturb: impl AsyncFnOnce(&Told))
     let account = kit.account(&one, "oa").await;
     let told = Told::default();
     tokio::join!(
-        accept(&one, &kit, account, &told),
-        accept(&one, &kit, account, &told),
-        accept(&other, &kit, account, &told),
+        async {
+            tokio::join!(
+                accept(&one, &kit, account, &told),
+                accept(&one, &kit, account, &told),
+                accept(&other, &kit, account, &told),
+            );
+            told.all_is_in.store(true, Ordering::SeqCst);
+        },
         send(&one, &kit, account, &told),
         send(&other, &kit, account, &told),
         send(&other, &kit, account, &told),
