@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::Gateway;
-use super::cookie::{CONSOLE_HEADER, is_ours, session_cookie};
+use super::cookie::{refuse_foreign, session_cookie};
 use crate::app::GatewaySettings;
 use crate::problem::{Code, Problem};
 
@@ -177,15 +177,12 @@ impl<N: Need> FromRequestParts<Gateway> for Caller<N> {
                 )
                 .challenge("Bearer realm=\"hongyan\", error=\"invalid_token\"")
             })?,
-            (None, Some(_)) if !is_ours(parts) => {
-                return Err(Problem::new(
-                    Code::NotFromConsole,
-                    format!("a request that a cookie proves needs the header {CONSOLE_HEADER}"),
-                ));
+            (None, Some(cookie)) => {
+                refuse_foreign(&parts.method, &parts.headers)?;
+                engine.session(cookie).await?.ok_or_else(|| {
+                    Problem::new(Code::SignedOut, "the session is over; sign in again")
+                })?
             }
-            (None, Some(cookie)) => engine.session(cookie).await?.ok_or_else(|| {
-                Problem::new(Code::SignedOut, "the session is over; sign in again")
-            })?,
             (None, None) => {
                 return Err(Problem::new(
                     Code::MissingKey,

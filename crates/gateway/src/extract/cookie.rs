@@ -1,8 +1,11 @@
 //! The cookie of the console.
 
+use axum::extract::FromRequestParts;
 use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+
+use crate::problem::{Code, Problem};
 
 /// The cookie's name.
 const NAME: &str = "hongyan_session";
@@ -10,7 +13,31 @@ const NAME: &str = "hongyan_session";
 /// The header that the console sends with whatever changes something. A page of
 /// another origin cannot send it: browsers ask first, and are not allowed to (no CORS).
 /// `SameSite` alone would trust every page of the same site.
-pub(crate) const CONSOLE_HEADER: &str = "x-hongyan-console";
+const CONSOLE_HEADER: &str = "x-hongyan-console";
+
+/// Refuses what another site may have made the browser send.
+pub(super) fn refuse_foreign(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if method.is_safe() || headers.contains_key(CONSOLE_HEADER) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::NotFromConsole,
+        format!("this request needs the header {CONSOLE_HEADER}, as the console sends it"),
+    ))
+}
+
+/// Proof that the request carries the console's header, for the routes that make and
+/// end sessions: another site must not sign anybody in or out either.
+pub(crate) struct FromConsole;
+
+impl<S: Sync> FromRequestParts<S> for FromConsole {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        refuse_foreign(&parts.method, &parts.headers)?;
+        Ok(Self)
+    }
+}
 
 /// The text of the console's cookie.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
@@ -24,11 +51,6 @@ pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-/// Whether a request that a cookie proves can only have come from the console itself.
-pub(crate) fn is_ours(parts: &Parts) -> bool {
-    matches!(parts.method, Method::GET | Method::HEAD) || parts.headers.contains_key(CONSOLE_HEADER)
-}
-
 /// The header that sets the cookie, for so many seconds; 0 takes it away.
 pub(crate) fn set_session_cookie(value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
     let secure = if secure { "; Secure" } else { "" };
@@ -40,31 +62,13 @@ pub(crate) fn set_session_cookie(value: &str, seconds: i64, secure: bool) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
-
-    fn parts(method: Method, headers: &[(&str, &str)]) -> Parts {
-        let mut request = Request::builder().method(method);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(()).unwrap().into_parts().0
-    }
 
     #[test]
     fn the_cookie_is_found_among_others() {
-        let parts = parts(
-            Method::GET,
-            &[("cookie", "a=1; hongyan_session=abc"), ("cookie", "b=2")],
-        );
-        assert_eq!(session_cookie(&parts.headers), Some("abc"));
-    }
-
-    #[test]
-    fn what_changes_something_needs_the_header() {
-        assert!(is_ours(&parts(Method::GET, &[])));
-        assert!(!is_ours(&parts(Method::POST, &[])));
-        assert!(is_ours(&parts(Method::POST, &[(CONSOLE_HEADER, "1")])));
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; hongyan_session=abc"));
+        headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        assert_eq!(session_cookie(&headers), Some("abc"));
     }
 }

@@ -14,7 +14,7 @@ mod upload;
 
 pub(crate) use body::{Json, Typed, decode};
 pub(crate) use caller::{AtAccount, Caller, CanAdmin, CanRead, CanSend, CanToken, Need};
-pub(crate) use cookie::{session_cookie, set_session_cookie};
+pub(crate) use cookie::{FromConsole, session_cookie, set_session_cookie};
 pub(crate) use creation::Creation;
 pub(crate) use outsider::Outsider;
 pub(crate) use page::PageOf;

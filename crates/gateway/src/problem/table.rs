@@ -71,8 +71,8 @@ problems! {
         "Which of the two is not said. After five failures a name waits a quarter of an hour; an admin of the console can set a new password, and `hongyan operators` on the machine itself too.",
         "不会说明是哪一项有误。连续五次失败后该登录名需等待一刻钟；控制台管理员可以重设密码，也可以在服务器上使用 `hongyan operators`。";
     NotFromConsole: "not_from_console", 403, "The request did not come from the console",
-        "Requests that a cookie proves carry the header `X-Hongyan-Console`. Programs use an API key instead.",
-        "以 cookie 证明身份的请求须带 `X-Hongyan-Console` 请求头。程序请使用 API 密钥。";
+        "Signing in and out, and requests that a cookie proves, carry the header `X-Hongyan-Console`. Programs use an API key instead.",
+        "登录、退出以及以 cookie 证明身份的请求须带 `X-Hongyan-Console` 请求头。程序请使用 API 密钥。";
     NotTheLink: "not_the_link", 403, "The set-up link is not valid",
         "The link works until the first person was let in, and only while the gateway that printed it runs. `hongyan operators create` on the machine itself works always.",
         "设置链接只在首位用户加入之前、且打印它的网关仍在运行时有效。也可以在服务器上使用 `hongyan operators create`。";

@@ -11,6 +11,7 @@ mod app;
 mod accounts;
 mod bodies;
 mod callbacks;
+mod console;
 mod contract;
 mod h5;
 mod keys;

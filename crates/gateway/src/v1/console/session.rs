@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::{login_name, refused, secret};
 use crate::convert::key::scopes_of;
 use crate::extract::{
-    Caller, CanRead, Json, Outsider, Peer, Query, session_cookie, set_session_cookie,
+    Caller, CanRead, FromConsole, Json, Outsider, Peer, Query, session_cookie, set_session_cookie,
 };
 use crate::problem::Problem;
 use crate::v1::{body_of, nothing, ok, respond};
@@ -33,6 +33,7 @@ pub(crate) async fn state(outsider: Outsider, query: Query) -> Result<Response, 
 )]
 pub(crate) async fn set_up(
     outsider: Outsider,
+    _: FromConsole,
     query: Query,
     Json(request): Json<SetUp>,
 ) -> Result<Response, Problem> {
@@ -53,6 +54,7 @@ pub(crate) async fn set_up(
 )]
 pub(crate) async fn sign_in(
     outsider: Outsider,
+    _: FromConsole,
     query: Query,
     peer: Peer,
     Json(request): Json<SignIn>,
@@ -111,6 +113,7 @@ pub(crate) async fn show(caller: Caller<CanRead>, query: Query) -> Result<Respon
 )]
 pub(crate) async fn sign_out(
     outsider: Outsider,
+    _: FromConsole,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
