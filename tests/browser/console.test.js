@@ -3,11 +3,9 @@
 
 const { after, afterEach, before, beforeEach, describe, it } = require('node:test');
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
 const { Demo, openBrowser } = require('./demo');
+const { ADMIN, ConsoleVisit } = require('./visit');
 
-const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const ADMIN = { name: 'ada', password: 'correct horse battery' };
 const VIEWER = { name: 'vera', password: 'looking and nothing else' };
 const PAGES = [
   'overview',
@@ -22,7 +20,7 @@ const PAGES = [
 ];
 
 describe('console', { timeout: 180_000 }, () => {
-  let demo, browser, context, page, complaints;
+  let demo, browser, visit, context, page;
 
   before(async () => {
     [demo, browser] = await Promise.all([Demo.start(), openBrowser()]);
@@ -31,55 +29,20 @@ describe('console', { timeout: 180_000 }, () => {
     await browser?.close();
     await demo?.close();
   });
-  const open = async (options = {}) => {
-    context = await browser.newContext({
-      locale: 'zh-CN',
-      viewport: { width: 1280, height: 860 },
-      ...options,
-    });
-    page = await context.newPage();
-    page.setDefaultTimeout(10_000);
-    complaints = [];
-    page.on('console', (line) => {
-      // Browsers report each refusal, and being refused is part of signing in.
-      const refusal = /status of 4\d\d/.test(line.text());
-      if (line.type() === 'error' && !refusal) complaints.push(line.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
+  const open = async (options) => {
+    visit = await ConsoleVisit.open(browser, demo, options);
+    ({ context, page } = visit);
   };
   beforeEach(() => open());
-  afterEach(async () => {
-    await context.close();
-    assert.deepEqual(complaints, []);
-  });
+  afterEach(() => visit.close());
 
-  const go = (path) => page.goto(`${demo.gateway}/#/${path}`);
-  const heading = (name) => page.getByRole('heading', { level: 1, name, exact: true });
-  const button = (name) => page.getByRole('button', { name, exact: true });
-  const choose = (account) =>
-    page.getByRole('combobox', { name: /^(账号|Account)$/ }).selectOption(account);
-  const fillSignIn = async ({ name, password }) => {
-    await page.locator('input[name=username]').fill(name);
-    await page.locator('input[name=password]').fill(password);
-    await page.keyboard.press('Enter');
-  };
-  /** Lets somebody in by the API, where they are not there yet, and signs them in. */
-  const signIn = async (who = ADMIN, role = 'admin') => {
-    const { items } = await demo.api('GET', '/console/operators');
-    if (!items.some((one) => one.name === who.name)) {
-      await demo.api('POST', '/console/operators', { ...who, role });
-    }
-    await go('sign-in');
-    await fillSignIn(who);
-    await page.locator('main h1').waitFor();
-  };
-  const accessible = async (where) => {
-    await page.evaluate(AXE);
-    const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-    const bad = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-    const told = bad.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
-    assert.deepEqual(told, [], where);
-  };
+  const go = (path) => visit.go(path);
+  const heading = (name) => visit.heading(name);
+  const button = (name) => visit.button(name);
+  const choose = (account) => visit.choose(account);
+  const fillSignIn = (who) => visit.fillSignIn(who);
+  const signIn = (who, role) => visit.signIn(who, role);
+  const accessible = (where) => visit.accessible(where);
 
   it('lets the first person in by the printed link, and nobody by it again', async () => {
     const link = await demo.setupLink();

@@ -5,11 +5,11 @@ const { after, afterEach, before, beforeEach, describe, it } = require('node:tes
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { Demo, openBrowser } = require('./demo');
+const { Visit } = require('./visit');
 
-const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 describe('phone', { timeout: 120_000 }, () => {
-  let demo, browser, context, page, complaints;
+  let demo, browser, visit, context, page;
 
   before(async () => {
     [demo, browser] = await Promise.all([Demo.start(), openBrowser()]);
@@ -18,26 +18,14 @@ describe('phone', { timeout: 120_000 }, () => {
     await browser?.close();
     await demo?.close();
   });
-  const open = async (options = {}) => {
-    // The policy of the page forbids foreign scripts, and axe is one.
-    context = await browser.newContext({
-      locale: 'zh-CN',
-      viewport: { width: 1360, height: 900 },
-      ...options,
-    });
-    page = await context.newPage();
-    page.setDefaultTimeout(10_000);
-    complaints = [];
-    page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
+  const open = async (options) => {
+    visit = await Visit.open(browser, { viewport: { width: 1360, height: 900 }, ...options });
+    ({ context, page } = visit);
     await page.goto(`${demo.sandbox}/`);
-    await page.getByText('实时').or(page.getByText('Live', { exact: true })).first().waitFor();
+    await page.getByRole('status').getByText(/^(实时|Live)$/).waitFor();
   };
   beforeEach(() => open());
-  afterEach(async () => {
-    await context.close();
-    assert.deepEqual(complaints, []);
-  });
+  afterEach(() => visit.close());
 
   const phone = () => page.locator('.frame');
   const account = () => demo.account;
@@ -49,15 +37,7 @@ describe('phone', { timeout: 120_000 }, () => {
     await person(nickname);
     return made;
   };
-  /** Looks for what keeps people with other eyes or hands out. */
-  const accessible = async () => {
-    // Through the debugger, which the page's policy does not bind.
-    await page.evaluate(AXE);
-    const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-    const bad = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-    const told = bad.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
-    assert.deepEqual(told, []);
-  };
+  const accessible = () => visit.accessible();
 
   it('shows a message the moment it is sent', async () => {
     const name = account().name && '鸿雁演示号';
@@ -152,7 +132,6 @@ describe('phone', { timeout: 120_000 }, () => {
     await phone().getByRole('button', { name: '返回' }).click();
     await phone().getByRole('button', { name: '切换到键盘' }).click();
     await phone().getByRole('textbox', { name: '发消息' }).waitFor();
-    complaints = complaints.filter((text) => !text.includes('400'));
   });
 
   it('asks for consent in the mini program, and sends use it up', async () => {
@@ -235,7 +214,6 @@ describe('phone', { timeout: 120_000 }, () => {
     await page.getByLabel('appid').fill(account().appid);
     await page.getByRole('button', { name: '添加', exact: true }).click();
     await page.getByRole('alert').getByText('已经存在').waitFor();
-    complaints = complaints.filter((text) => !text.includes('409'));
     await page.getByLabel('appid').fill('');
     await page.getByRole('button', { name: '添加', exact: true }).click();
     const row = page.locator('.account', { hasText: '新店' });
@@ -300,7 +278,7 @@ describe('phone', { timeout: 120_000 }, () => {
     session.on('Network.loadingFinished', (one) => (bytes += one.encodedDataLength));
     page.on('request', () => (requests += 1));
     await page.goto(`${demo.sandbox}/`);
-    await page.getByText('实时').waitFor();
+    await page.getByRole('status').getByText('实时').waitFor();
     await page.waitForTimeout(300);
     assert.ok(bytes < 300_000, `${bytes} bytes`);
     const before = requests;
