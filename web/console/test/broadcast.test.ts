@@ -1,42 +1,41 @@
 import { describe, expect, it } from 'vitest';
-import { broadcastOf, doneOf, emptyBroadcast, insertField, partsOf, spanOf, type Broadcast } from '../src/logic/broadcast';
+import type { Schema } from '../src/api/http';
+import { broadcastOf, doneOf, emptyBroadcast, partsOf, spanOf, type Broadcast } from '../src/logic/broadcast';
 import type { Template } from '../src/logic/send';
 
-const template = { fields: [{ key: 'thing1' }] } as Template;
+const account = { name: 'shop', kind: 'official_account' } as Schema['Account'];
+const known = () => ({ kind: account.kind, templates: [{ template_id: 't1', fields: [{ key: 'thing1' }] } as Template] });
 
 describe('the broadcast of a form', () => {
-  const form = emptyBroadcast();
-  Object.assign(form, { name: ' Sale ', said: { ...form.said, templateId: 't1', values: { thing1: '{{ name }}' }, to: 'o1' } });
+  const form = emptyBroadcast(account);
+  Object.assign(form, { name: ' Sale ' });
+  Object.assign(form.said, { templateId: 't1', values: { thing1: '{{ name }}' }, to: 'o1', reference: 'r' });
 
   it('says what a message says, to nobody yet, and is started by hand', () => {
-    expect(broadcastOf('shop', form, template)).toEqual({
+    expect(broadcastOf(form, known)).toEqual({
       account: 'shop',
       name: 'Sale',
       kind: 'template',
       template_id: 't1',
       data: { thing1: '{{ name }}' },
       audience: { upload: true },
+      priority: 'low',
       start: false,
     });
   });
 
   it('has an audience, a time and a rate where they are chosen', () => {
-    const more = { ...form, audience: 'tag' as const, tag: 100, start: 'at' as const, sendAt: '2026-11-20T10:00', rate: '50', skipInvalid: true, truncate: true };
-    expect(broadcastOf('shop', more, template)).toMatchObject({
+    const said = { ...form.said, sendAt: '2026-11-20T10:00' };
+    const more = { ...form, said, audience: 'tag' as const, tag: 100, start: 'at' as const, rate: '50', skipInvalid: true };
+    expect(broadcastOf(more, known)).toMatchObject({
       audience: { tag: 100 },
       start: true,
       send_at: new Date('2026-11-20T10:00').toISOString(),
       rate_per_second: 50,
       skip_invalid: true,
-      overflow: 'truncate',
     });
-    expect(broadcastOf('shop', { ...more, start: 'now' }, template).send_at).toBeUndefined();
+    expect(broadcastOf({ ...more, start: 'now' }, known).send_at).toBeUndefined();
   });
-});
-
-it('puts a field where the cursor is', () => {
-  expect(insertField('Dear !', 'name', 5)).toEqual({ text: 'Dear {{ name }}!', cursor: 15 });
-  expect(insertField('Dear X!', 'name', 5, 6).text).toBe('Dear {{ name }}!');
 });
 
 describe('how far a broadcast has come', () => {

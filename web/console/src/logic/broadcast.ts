@@ -2,7 +2,7 @@
 
 import type { Schema } from '../api/http';
 import type { Tone } from './message';
-import { emptyForm, messageOf, type SendForm, type Template } from './send';
+import { emptyForm, messageOf, type Known, type SendForm } from './send';
 
 export type Broadcast = Schema['Broadcast'];
 export type NewBroadcast = Schema['NewBroadcast'];
@@ -13,52 +13,43 @@ export interface BroadcastForm {
   audience: 'file' | 'list' | 'followers' | 'tag';
   /** The tag's number. */
   tag: number | null;
-  /** What is said; every text may be a template. */
+  /** What is said, and by when; every text may be a template. */
   said: SendForm;
-  /** When it begins: by hand once it was looked at, by itself, or by itself at `sendAt`. */
+  /** When it begins: by hand once it was looked at, by itself, or by itself at `said.sendAt`. */
   start: 'hand' | 'now' | 'at';
-  /** As the browser's controls have them: local, without a zone. */
-  sendAt: string;
-  expiresAt: string;
   rate: string;
   skipInvalid: boolean;
-  truncate: boolean;
 }
 
-export const emptyBroadcast = (): BroadcastForm => ({
+export const emptyBroadcast = (account: Schema['Account']): BroadcastForm => ({
   name: '',
   audience: 'file',
   tag: null,
-  said: emptyForm(),
+  said: { ...emptyForm(account), priority: 'low' },
   start: 'hand',
-  sendAt: '',
-  expiresAt: '',
   rate: '',
   skipInvalid: false,
-  truncate: false,
 });
 
-/** The broadcast of a form; what is empty is left out. */
-export function broadcastOf(account: string, form: BroadcastForm, template: Template | null): NewBroadcast {
-  const { to: _to, ...said } = messageOf(account, { ...form.said, reference: '', sendAt: '' }, template);
-  return {
-    ...said,
-    name: form.name.trim(),
-    audience:
-      form.audience === 'tag' ? { tag: form.tag ?? 0 } : form.audience === 'followers' ? { followers: true } : { upload: true },
-    start: form.start !== 'hand',
-    ...(form.start === 'at' && form.sendAt ? { send_at: new Date(form.sendAt).toISOString() } : {}),
-    ...(form.expiresAt ? { expires_at: new Date(form.expiresAt).toISOString() } : {}),
-    ...(form.rate ? { rate_per_second: Number(form.rate) } : {}),
-    ...(form.skipInvalid ? { skip_invalid: true } : {}),
-    ...(form.truncate ? { overflow: 'truncate' } : {}),
-  };
+function audienceOf(form: BroadcastForm): NewBroadcast['audience'] {
+  if (form.audience === 'tag') return { tag: form.tag ?? 0 };
+  return form.audience === 'followers' ? { followers: true } : { upload: true };
 }
 
-/** A text with a field put in where the cursor is, and where it then is. */
-export function insertField(text: string, field: string, from: number, to = from): { text: string; cursor: number } {
-  const put = `{{ ${field} }}`;
-  return { text: text.slice(0, from) + put + text.slice(to), cursor: from + put.length };
+/** The broadcast of a form; what is empty is left out. */
+export function broadcastOf(form: BroadcastForm, known: (account: string) => Known): NewBroadcast {
+  const sendAt = form.start === 'at' ? form.said.sendAt : '';
+  const { to: _to, account: _account, ...said } = messageOf({ ...form.said, reference: '', sendAt }, known);
+  return {
+    ...said,
+    account: form.said.account,
+    name: form.name.trim(),
+    audience: audienceOf(form),
+    priority: form.said.priority,
+    start: form.start !== 'hand',
+    ...(form.rate ? { rate_per_second: Number(form.rate) || 0 } : {}),
+    ...(form.skipInvalid ? { skip_invalid: true } : {}),
+  };
 }
 
 const TONES: Record<State, Tone> = {
