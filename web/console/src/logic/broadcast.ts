@@ -39,9 +39,10 @@ function audienceOf(form: BroadcastForm): NewBroadcast['audience'] {
 /** The broadcast of a form; what is empty is left out. */
 export function broadcastOf(form: BroadcastForm, known: (account: string) => Known): NewBroadcast {
   const sendAt = form.start === 'at' ? form.said.sendAt : '';
-  const { to: _to, account: _account, ...said } = messageOf({ ...form.said, reference: '', sendAt }, known);
+  const { to: _to, fallback, ...said } = messageOf({ ...form.said, reference: '', sendAt }, known);
   return {
     ...said,
+    ...(fallback ? { fallback } : {}),
     account: form.said.account,
     name: form.name.trim(),
     audience: audienceOf(form),
@@ -64,6 +65,8 @@ const TONES: Record<State, Tone> = {
 export const toneOf = (state: State): Tone => TONES[state];
 
 export const isOver = (state: State) => ['finished', 'canceled', 'failed'].includes(state);
+/** Whether nothing of it changes any more: of one that was canceled, what was in the queue still ends. */
+export const isStill = (broadcast: Broadcast) => isOver(broadcast.state) && !broadcast.progress?.by_status.open;
 export const canStart = (state: State) => state === 'ready';
 export const canPause = (state: State) => state === 'running';
 export const canResume = (state: State) => state === 'paused';
