@@ -44,7 +44,7 @@ export const guideWords = {
     send_do: '去发送',
     consent: '在小程序里同意订阅',
     consent_how: '小程序只能发送用户允许的消息：先让它请求订阅并点允许，再发送。',
-    consent_demo: '在手机上：发现 › 小程序 › 勾选模板 › wx.requestSubscribeMessage › 允许，然后发送这条订阅消息。',
+    consent_demo: '在手机上：发现 › 鸿雁演示小程序 › 勾选模板 › 请求订阅 › 允许，然后发送这条订阅消息。',
     consent_do: '去发送',
     receipt: '等待送达回执',
     receipt_how: '“微信已接收”不等于“已送达”：是否送达由微信稍后通过回调告知。',
