@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Callback } from '../src/logic/inbound';
 import type { Message } from '../src/logic/message';
-import { bestOf, byReach, bytesOf, consentsIn, syncShare, timeline, timelineMark, writtenIn, type Callback, type Route } from '../src/logic/person';
+import { bestOf, byReach, bytesOf, consentsIn, syncShare, timeline, timelineMark, type Route } from '../src/logic/person';
 
 const message = (id: string, at: string) => ({ id, created_at: at, status: 'queued' }) as Message;
 const callback = (id: string, at: string) => ({ id, received_at: at }) as Callback;
@@ -54,12 +55,6 @@ describe('what a callback tells of consents', () => {
     expect(consentsIn({ text: JSON.stringify({ List: one }), created_at: at })).toHaveLength(1);
     expect(consentsIn({ text: JSON.stringify({ List: [one, one] }), created_at: at })).toHaveLength(2);
   });
-});
-
-it('reads what somebody wrote', () => {
-  expect(writtenIn({ msg_type: 'text', text: '<xml><Content><![CDATA[a < b & c]]></Content></xml>' })).toBe('a < b & c');
-  expect(writtenIn({ msg_type: 'text', text: '{"Content":"hello"}' })).toBe('hello');
-  expect(writtenIn({ msg_type: 'event', text: '<xml><Content>no</Content></xml>' })).toBe('');
 });
 
 it('counts bytes, not characters', () => {

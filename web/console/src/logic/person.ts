@@ -1,9 +1,9 @@
 // What is known of a person: how they can be reached, and what happened between them and the account.
 
 import type { Schema } from '../api/http';
+import { readFields, textAt, type Callback, type Field } from './inbound';
 import type { Message, Tone } from './message';
 
-export type Callback = Schema['Callback'];
 export type Route = Schema['Route'];
 export type Follow = Schema['Follow'];
 
@@ -64,37 +64,14 @@ export interface ConsentChange {
   answer: string;
 }
 
-/** The consents a callback tells of; it may be XML or JSON, with one list or several. */
+/** The consents a callback tells of, wherever they stand in it: one or a list of them. */
 export function consentsIn(callback: Pick<Callback, 'text' | 'created_at'>): ConsentChange[] {
-  const found: ConsentChange[] = [];
-  const add = (templateId: unknown, answer: unknown) => {
-    if (typeof templateId === 'string' && typeof answer === 'string') found.push({ at: callback.created_at, templateId, answer });
+  const inside = (fields: readonly Field[]): ConsentChange[] => {
+    const [templateId, answer] = [textAt(fields, 'TemplateId'), textAt(fields, 'SubscribeStatusString')];
+    const here = templateId && answer ? [{ at: callback.created_at, templateId, answer }] : [];
+    return [...here, ...fields.flatMap((field) => inside(field.fields))];
   };
-  if (callback.text.trimStart().startsWith('{')) {
-    walk(JSON.parse(callback.text), (one) => add(one.TemplateId, one.SubscribeStatusString));
-  } else {
-    const tree = new DOMParser().parseFromString(callback.text, 'text/xml');
-    for (const list of tree.querySelectorAll('List')) {
-      add(list.querySelector('TemplateId')?.textContent?.trim(), list.querySelector('SubscribeStatusString')?.textContent?.trim());
-    }
-  }
-  return found;
-}
-
-function walk(value: unknown, seen: (one: Record<string, unknown>) => void): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (!Array.isArray(value)) seen(value as Record<string, unknown>);
-  Object.values(value).forEach((inner) => walk(inner, seen));
-}
-
-/** The text of a callback that carries one, such as what the person wrote. */
-export function writtenIn(callback: Pick<Callback, 'text' | 'msg_type'>): string {
-  if (callback.msg_type !== 'text') return '';
-  if (callback.text.trimStart().startsWith('{')) {
-    const { Content } = JSON.parse(callback.text) as { Content?: unknown };
-    return typeof Content === 'string' ? Content : '';
-  }
-  return new DOMParser().parseFromString(callback.text, 'text/xml').querySelector('Content')?.textContent ?? '';
+  return inside(readFields(callback.text) ?? []);
 }
 
 /** Bytes as WeChat counts those of a remark. */

@@ -6,7 +6,7 @@ export default {
   label: { en: 'People', zh: '用户' },
   icon: 'people',
   group: 'people',
-  order: 30,
+  order: 20,
   component: () => import('./People.vue'),
   more: [{ path: '/people/:account/:openid', name: 'person', component: () => import('./Person.vue') }],
 } satisfies PageEntry;
