@@ -51,7 +51,7 @@ pub use broadcast::{
     Upload, UploadRefusal,
 };
 pub use calls::WechatClient;
-pub use check::{CheckReport, CheckStep, StepState};
+pub use check::{CheckReport, CheckStep, Sentence, StepState};
 pub use console::{ConsoleRefusal, SignedIn, hash_password, make_operator, make_password};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;

@@ -1,7 +1,7 @@
 // The templates of the accounts that a message names, fetched once each.
 
 import { reactive, ref } from 'vue';
-import { get, path, post, type Page, type Schema } from '../../api/http';
+import { getAll, path, post, type Schema } from '../../api/http';
 import type { Template } from '../../logic/send';
 
 export function useTemplates() {
@@ -10,14 +10,7 @@ export function useTemplates() {
   const error = ref<unknown>(null);
 
   async function fetchAll(account: string): Promise<void> {
-    const all: Template[] = [];
-    let cursor: string | null | undefined;
-    do {
-      const page: Page<Template> = await get<Page<Template>>(path`/v1/accounts/${account}/templates`, { limit: 200, cursor });
-      all.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor);
-    known.set(account, all);
+    known.set(account, await getAll<Template>(path`/v1/accounts/${account}/templates`));
   }
   async function run(what: () => Promise<void>): Promise<void> {
     busy.value = true;
