@@ -126,6 +126,24 @@ describe('broadcasts in the console', { timeout: 180_000 }, () => {
     assert.deepEqual((await demo.api('GET', '/broadcasts')).items.filter((one) => one.name === 'people'), []);
   });
 
+  it('do not start where a sample of their people breaks rules, and say whose', async () => {
+    await visit.go('broadcasts/new');
+    const lines = openids.map((openid, place) => `${openid},${'长'.repeat(place < 100 ? 2 : 21)}`);
+    await give('太长.csv', `openid,name\n${lines.join('\n')}\n`);
+    await page.getByLabel('模板', { exact: true }).selectOption({ label: '订单发货通知' });
+    await page.locator('input[name=thing1]').fill('{{ name }}');
+    await page.locator('input[name=time2]').fill('2026-11-20 10:00');
+    await page.getByText('前 100 人全部符合规则。').waitFor();
+    await visit.button('创建群发').click();
+    await visit.heading('太长').waitFor();
+    page.once('dialog', (question) => question.accept());
+    await visit.button('开始发送').click();
+    await page.getByRole('alert').getByText(/第 \d+ 人.*thing1/).first().waitFor();
+    await page.getByText('有人的数据不符合规则，所以没有开始').waitFor();
+    await visit.button('重新检查并开始').waitFor();
+    assert.equal([...(await arrived('thing1')).values()].flat().includes('长长'), false);
+  });
+
   it('are canceled where their people do not come through', async () => {
     await visit.go('broadcasts/new');
     await give('断开.csv', `openid\n${openids[0]}\n`);
