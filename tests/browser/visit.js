@@ -103,6 +103,8 @@ class ConsoleVisit extends Visit {
     }
     await this.go('sign-in');
     await this.fillSignIn(who);
+    // The page to sign in has a heading, too.
+    await this.page.waitForURL((url) => !url.hash.startsWith('#/sign-in'));
     await this.page.locator('main h1').waitFor();
   }
 }
