@@ -12,6 +12,8 @@ class Visit {
     const context = await browser.newContext({
       locale: 'zh-CN',
       viewport: { width: 1280, height: 860 },
+      // Colours half way from one to another have a contrast of their own.
+      reducedMotion: 'reduce',
       ...options,
     });
     const page = await context.newPage();

@@ -6,7 +6,7 @@ import { contentOf, type Msgtype } from './content';
 export type Kind = Schema['Kind'];
 export type NewMessage = Schema['NewMessage'];
 export type Template = Schema['Template'];
-type Way = Schema['Fallback'];
+type Way = Omit<Schema['Fallback'], 'to'>;
 
 /** What an account can send, the usual first. */
 export function kindsOf(account: Schema['AccountKind']): readonly Kind[] {
