@@ -45,9 +45,10 @@ describe('console: people', { timeout: 120_000 }, () => {
   const accept = () => page.once('dialog', (question) => question.accept());
 
   it('says whether a person can be reached, and leads to the sending', async () => {
+    await does('subscribe_popup', { results: { [demo.template('notification')]: 'reject' } });
     await openPerson();
     await page.getByText('可以，现在发送能送达').waitFor();
-    await section('现在能联系到吗？').getByText('客服消息窗口未开启').waitFor();
+    await section('现在能联系到吗？').getByText('该用户已拒收此模板的消息').waitFor();
     await page.getByRole('link', { name: '发送 订单发货通知' }).click();
     await visit.heading('发送消息').waitFor();
     assert.equal(await page.locator('input[name=to]').inputValue(), demo.openid);
@@ -69,8 +70,9 @@ describe('console: people', { timeout: 120_000 }, () => {
     await openPerson();
     const consents = section('订阅授权');
     await consents.getByText('剩余 1 次').waitFor();
+    await does('subscribe_popup', { results: { [id]: 'accept' } });
+    await consents.getByText('剩余 2 次').waitFor();
     await does('subscribe_popup', { results: { [id]: 'reject' } });
-    await consents.locator('li', { hasText: '不可以' }).waitFor();
     await consents.getByText('对方的选择记录').click();
     const answers = consents.locator('ol li');
     await answers.nth(1).waitFor();

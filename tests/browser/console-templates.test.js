@@ -67,7 +67,8 @@ describe('console: templates', { timeout: 120_000 }, () => {
     await visit.button('保存').click();
     await page.getByText('已保存，消息从现在起').waitFor();
     const sent = await demo.send({ kind: 'template', template_id: id, data: { refund: '¥1' } });
-    assert.equal(sent.status, 'delivered');
+    // WeChat's receipt may come a moment later.
+    assert.match(sent.status, /^(accepted|delivered)$/);
     await page.reload();
     await page.locator('td', { hasText: 'refund' }).waitFor();
   });
@@ -88,6 +89,8 @@ describe('console: templates', { timeout: 120_000 }, () => {
     await visit.accessible('changes');
     await item.getByRole('link', { name: '取餐提醒' }).click();
     await page.getByRole('heading', { name: '它的变更' }).waitFor();
+    const use = page.locator('section', { has: page.getByRole('heading', { name: '在哪里使用' }) });
+    await use.getByText('1 条消息').waitFor();
   });
 
   it('takes one from the library, its lines in the order chosen, and gives it back', async () => {

@@ -2,10 +2,12 @@
 
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountKind, Breaker};
+use hongyan_domain::message::Kind;
 use hongyan_domain::port::StoreError;
 use hongyan_wechat::{AccessToken, ErrCode, api};
 
 use crate::Engine;
+use crate::calls;
 use crate::credentials::Credential;
 use crate::credentials::CredentialError;
 use crate::templates::WechatFailure;
@@ -191,10 +193,11 @@ impl Engine {
 
     async fn quota_step(&self, account: &Account) -> CheckStep {
         const NAME: &str = "quota";
-        let cgi_path = match account.settings.kind {
-            AccountKind::OfficialAccount => "/cgi-bin/message/template/send",
-            AccountKind::MiniProgram => "/cgi-bin/message/subscribe/send",
+        let kind = match account.settings.kind {
+            AccountKind::OfficialAccount => Kind::Template,
+            AccountKind::MiniProgram => Kind::Subscribe,
         };
+        let cgi_path = calls::path(kind);
         let Some(credential) = self.credentials.current(account.id) else {
             return CheckStep::new(NAME, StepState::Skipped, "needs an access token");
         };
@@ -203,7 +206,7 @@ impl Engine {
             Ok(reply) => {
                 let quota = reply.quota;
                 if quota.remain > 0 {
-                    self.unpark(account.id).await;
+                    self.unpark(account.id, Some(kind)).await;
                 }
                 let state = if quota.remain > 0 {
                     StepState::Ok

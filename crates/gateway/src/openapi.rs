@@ -87,6 +87,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             templates::field_names::set,
             templates::field_names::remove
         ))
+        .routes(routes!(templates::senders::senders))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(

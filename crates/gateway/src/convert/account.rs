@@ -331,17 +331,13 @@ pub(crate) fn health(account: &Account, illness: Option<Illness>, now: Timestamp
             ..plain_health(api::HealthStatus::Blocked)
         };
     }
-    match account
-        .state
-        .parked
-        .as_ref()
-        .filter(|parked| parked.until > now)
-    {
+    match account.parked(now) {
         Some(parked) => api::Health {
             until: Some(parked.until),
             reason: Some(parked.errmsg.clone()),
             errcode: Some(parked.errcode),
             diagnosis: diagnosis(parked.errcode),
+            kinds: parked.kinds.iter().copied().map(message::kind).collect(),
             ..plain_health(api::HealthStatus::Parked)
         },
         None => plain_health(api::HealthStatus::Healthy),

@@ -290,7 +290,7 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
         },
         WaitingReason::Parked { until } => waiting(
             api::WaitingFor::AccountParked,
-            "the account's allowance at WeChat is used up",
+            "the account's allowance at WeChat for this kind of message is used up",
             Some(until),
         ),
         WaitingReason::Blocked(breaker) => api::Waiting {
