@@ -135,6 +135,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             reply_rules::show::show,
             reply_rules::replace::replace
         ))
+        .routes(routes!(reply_rules::attempt::attempt))
         .routes(routes!(callbacks::list::list))
         .routes(routes!(callbacks::show::show))
         .routes(routes!(callbacks::replay::replay))
