@@ -88,7 +88,7 @@ fn routes(engine: Engine, settings: GatewaySettings) -> Router {
         .route("/docs/errors", get(docs::problems))
         .merge(docs::swagger())
         .merge(callback::routes())
-        .merge(h5::routes())
+        .merge(h5::routes(&engine))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(no_such_route)

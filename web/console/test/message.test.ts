@@ -67,6 +67,12 @@ describe('why it was not delivered', () => {
     expect(reasonOf(message({ status: 'delivered', diagnosis }), 'en')).toBeNull();
   });
 
+  it('is what it waits for, in the language of the person', () => {
+    const waiting = { reason: 'quiet_hours', detail: 'Not at night', detail_zh: '免打扰' } as const;
+    expect(reasonOf(message({ status: 'queued', waiting }), 'zh')?.text).toBe('免打扰');
+    expect(reasonOf(message({ status: 'queued', waiting }), 'en')?.text).toBe('Not at night');
+  });
+
   it('is the words of an attempt without a known code', () => {
     const attempts: Message['attempts'] = [{ at: '2026-11-20T10:00:05Z', outcome: 'not_sent', elapsed_ms: 1, errmsg: 'no route' }];
     expect(reasonOf(message({ status: 'retrying', attempts }), 'en')?.text).toBe('no route');

@@ -25,6 +25,11 @@ export class ApiError extends Error {
     super(problem.detail ?? problem.title ?? code);
   }
 
+  /** What is wrong and what to do, in one of both languages. */
+  sentence(lang: 'zh' | 'en'): string {
+    return (lang === 'zh' && this.problem.detail_zh) || this.message;
+  }
+
   get violations(): Violation[] {
     return this.problem.violations ?? [];
   }

@@ -101,7 +101,7 @@ export function reasonOf(message: Message, lang: 'zh' | 'en'): Reason | null {
   if (diagnosis) {
     return { text: zh ? diagnosis.meaning_zh : diagnosis.meaning, fix: zh ? diagnosis.fix_zh : diagnosis.fix };
   }
-  if (message.waiting) return { text: message.waiting.detail, fix: null };
+  if (message.waiting) return { text: (zh && message.waiting.detail_zh) || message.waiting.detail, fix: null };
   if (last?.errmsg && last.outcome !== 'accepted') return { text: last.errmsg, fix: null };
   return null;
 }

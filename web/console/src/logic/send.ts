@@ -149,6 +149,12 @@ export function byPointer(violations: readonly Schema['Violation'][], lang: 'zh'
 /** Characters as WeChat counts them: those outside the basic plane are one. */
 export const lengthOf = (text: string) => [...text].length;
 
+/** A word that makes a repeat of a request do nothing twice. */
+export function newIdempotencyKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function asCurl(base: string, message: NewMessage): string {
