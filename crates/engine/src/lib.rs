@@ -47,7 +47,8 @@ mod web;
 
 pub use ask::ManageError;
 pub use broadcast::{
-    BroadcastProgress, NewBroadcast, PlannedBroadcast, Steered, Upload, UploadRefusal,
+    BroadcastPreview, BroadcastProgress, NewBroadcast, PersonPreview, PlannedBroadcast, Steered,
+    Upload, UploadRefusal,
 };
 pub use calls::WechatClient;
 pub use check::{CheckReport, CheckStep, Sentence, StepState};
