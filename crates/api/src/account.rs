@@ -453,8 +453,14 @@ pub struct CheckStep {
     pub state: StepState,
     /// What was found.
     pub detail: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub detail_zh: String,
     /// What to do about it.
     pub fix: Option<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub fix_zh: Option<String>,
     /// WeChat's code, where it answered with one.
     pub errcode: Option<i64>,
     /// WeChat's request id.

@@ -54,6 +54,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(messages::cancel::cancel))
         .routes(routes!(messages::retry::retry))
         .routes(routes!(broadcasts::list::list, broadcasts::create::create))
+        .routes(routes!(broadcasts::preview::preview))
         .routes(routes!(broadcasts::show::show))
         .routes(routes!(broadcasts::upload::upload))
         .routes(routes!(broadcasts::steer::complete))
@@ -87,6 +88,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             templates::field_names::set,
             templates::field_names::remove
         ))
+        .routes(routes!(templates::senders::senders))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(
