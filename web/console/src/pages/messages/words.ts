@@ -1,6 +1,5 @@
 export const words = {
   en: {
-    of_broadcast: 'Those of a broadcast',
     title: 'Messages',
     hint: 'Every message and what became of it.',
     send: 'Send a message',
@@ -90,7 +89,6 @@ export const words = {
     status_canceled_why: 'Somebody took it back before it was sent.',
   },
   zh: {
-    of_broadcast: '某次群发的消息',
     title: '消息记录',
     hint: '每一条消息，以及它的去向。',
     send: '发送消息',
