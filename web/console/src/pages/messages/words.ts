@@ -1,5 +1,6 @@
 export const words = {
   en: {
+    of_broadcast: 'Those of a broadcast',
     title: 'Messages',
     hint: 'Every message and what became of it.',
     send: 'Send a message',
@@ -25,7 +26,6 @@ export const words = {
     cancel_it: 'Take it back',
     canceled: 'It is taken back.',
     late: 'No receipt after {minutes} minutes',
-    of_broadcast: 'Of one broadcast',
     bulk_retry: 'Send all of these again',
     bulk_retry_title: 'Send messages again',
     bulk_retry_hint: 'All messages of this search that did not succeed are sent again, with all their attempts kept. Those with the same cause will fail again: mend the cause first.',
@@ -89,6 +89,7 @@ export const words = {
     status_canceled_why: 'Somebody took it back before it was sent.',
   },
   zh: {
+    of_broadcast: '某次群发的消息',
     title: '消息记录',
     hint: '每一条消息，以及它的去向。',
     send: '发送消息',
@@ -114,7 +115,6 @@ export const words = {
     cancel_it: '撤回',
     canceled: '已撤回。',
     late: '超过 {minutes} 分钟没有回执',
-    of_broadcast: '来自一次群发',
     bulk_retry: '全部重新发送',
     bulk_retry_title: '重新发送消息',
     bulk_retry_hint: '当前搜索结果中没有成功的消息都会重新发送，已有的尝试记录会保留。原因不解决还会失败，请先排除原因。',
