@@ -66,7 +66,7 @@ describe('console: speed', { timeout: 180_000 }, () => {
     const { page } = visit;
     const asked = [];
     page.on('response', (response) => {
-      if (response.url().includes('/v1/messages?')) asked.push(response);
+      if (response.url().includes(`/v1/messages?limit=${PAGE}`)) asked.push(response);
     });
     await visit.signIn();
     await visit.go('messages');
