@@ -84,16 +84,22 @@ async function takeConsole(browser, demo, life, { locale, suffix }) {
   const links = page.locator('nav a[href^="#/"]');
   const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href').slice(2)));
   for (const one of new Set(pages)) {
-    if (one === 'overview') await take(one, one, () => page.locator('select.span').selectOption('1'));
-    else if (one !== 'send') await take(one, one);
+    if (one === 'overview') {
+      await take(one, 'first-steps');
+      await page.locator('section[aria-label] .icon-button').click();
+      await take(one, one, () => page.locator('select.span').selectOption('1'));
+    }
+    if (one !== 'overview' && one !== 'send') await take(one, one);
     // What belongs to one account shows the one with the most in it.
     if (one === 'overview') await visit.choose(demo.account.name);
   }
   await take(`send?kind=template&template_id=${demo.template('template')}&openid=${demo.openid}`, 'send', async () => {
     await page.locator('input[name=thing1]').fill('鸿雁传书限定版毛笔');
     await page.locator('input[name=time2]').fill('2026-11-20 10:00');
-    await page.locator('article').first().waitFor();
+    await page.locator('article', { hasText: '鸿雁传书' }).waitFor();
+    await page.locator('.field.invalid').waitFor({ state: 'hidden' });
   });
+  await take(`broadcasts/${life.broadcast.id}`, 'broadcast');
   await take(`messages/${life.refused.id}`, 'message-refused');
   await take(`messages/${life.rerouted.id}`, 'message-rerouted');
   await take(`accounts/${demo.account.name}`, 'account');
