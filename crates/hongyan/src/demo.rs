@@ -420,9 +420,13 @@ async fn acquaint(engine: &Engine, sandbox: &Sandbox, people: &[Value]) -> Resul
     synced.map_err(|failure| Failure::new(failure.to_string()))?;
     // WeChat tells nobody's name; a note says who is who.
     for person in people {
-        let openid = person["openids"][OFFICIAL.appid].as_str().unwrap_or_default();
+        let openid = person["openids"][OFFICIAL.appid]
+            .as_str()
+            .unwrap_or_default();
         let nickname = person["nickname"].as_str().unwrap_or_default();
-        let noted = engine.set_remark(&official, &openid.parse()?, nickname).await;
+        let noted = engine
+            .set_remark(&official, &openid.parse()?, nickname)
+            .await;
         noted.map_err(|failure| Failure::new(failure.to_string()))?;
     }
     Ok(())
