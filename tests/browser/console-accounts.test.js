@@ -100,7 +100,7 @@ describe('console: accounts', { timeout: 120_000 }, () => {
     const body = { grant_type: 'client_credential', appid, secret, force_refresh: true };
     const taken = await fetch(`${demo.sandbox}/cgi-bin/stable_token`, { method: 'POST', body: JSON.stringify(body) });
     assert.ok((await taken.json()).access_token);
-    assert.equal((await send()).status, 'delivered');
+    assert.match((await send()).status, /^(accepted|delivered)$/);
     // What was counted is written down every ten seconds.
     await tokens.getByText('有其他程序在获取同一账号的凭证').waitFor({ timeout: 25_000 });
   });

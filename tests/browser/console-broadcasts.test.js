@@ -122,7 +122,48 @@ describe('broadcasts in the console', { timeout: 180_000 }, () => {
     await give('people.xlsx', 'PK\u0003\u0004');
     await page.getByText('请在 Excel 中另存为“CSV UTF-8”').waitFor();
     await visit.button('创建群发').click();
-    await page.getByText('还缺：名单、模板、名称').waitFor();
+    await page.getByText(/还缺：名单、.*名称/).waitFor();
+    assert.deepEqual((await demo.api('GET', '/broadcasts')).items.filter((one) => one.name === 'people'), []);
+  });
+
+  it('do not start where a sample of their people breaks rules, and say whose', async () => {
+    await visit.go('broadcasts/new');
+    const lines = openids.map((openid, place) => `${openid},${'长'.repeat(place < 100 ? 2 : 21)}`);
+    await give('太长.csv', `openid,name\n${lines.join('\n')}\n`);
+    await page.getByLabel('模板', { exact: true }).selectOption({ label: '订单发货通知' });
+    await page.locator('input[name=thing1]').fill('{{ name }}');
+    await page.locator('input[name=time2]').fill('2026-11-20 10:00');
+    await page.getByText('前 100 人全部符合规则。').waitFor();
+    await visit.button('创建群发').click();
+    await visit.heading('太长').waitFor();
+    page.once('dialog', (question) => question.accept());
+    await visit.button('开始发送').click();
+    await page.getByRole('alert').getByText(/第 \d+ 人.*thing1/).first().waitFor();
+    await page.getByText('有人的数据不符合规则，所以没有开始').waitFor();
+    await visit.button('重新检查并开始').waitFor();
+    assert.equal([...(await arrived('thing1')).values()].flat().includes('长长'), false);
+  });
+
+  it('are canceled where their people do not come through', async () => {
+    await visit.go('broadcasts/new');
+    await give('断开.csv', `openid\n${openids[0]}\n`);
+    await page.getByLabel('模板', { exact: true }).selectOption({ label: '订单发货通知' });
+    await page.locator('input[name=thing1]').fill('{{ openid[:4] }}');
+    await page.locator('input[name=time2]').fill('2026-11-20 10:00');
+    await page.locator('article', { hasText: openids[0].slice(0, 4) }).waitFor();
+    await page.route('**/recipients', (route) => route.abort());
+    await visit.button('创建群发').click();
+    await page.getByRole('dialog').getByText('创建到一半的群发已取消').waitFor();
+    await visit.accessible('an upload that broke off');
+    await page.unroute('**/recipients');
+    visit.complaints = visit.complaints.filter((one) => !one.includes('ERR_FAILED'));
+    const { items } = await demo.api('GET', '/broadcasts');
+    assert.equal(items.find((one) => one.name === '断开').state, 'canceled');
+    // The same once more is another broadcast.
+    await page.getByRole('dialog').getByRole('button', { name: '关闭' }).last().click();
+    await visit.button('创建群发').click();
+    await visit.heading('断开').waitFor();
+    await page.getByText('待开始', { exact: true }).waitFor();
   });
 
   it('are stopped for good, and pass over whom they cannot tell', async () => {
@@ -158,7 +199,8 @@ describe('broadcasts in the console', { timeout: 180_000 }, () => {
 
   it('fit a phone', async () => {
     await visit.close();
-    await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    const phone = { width: 390, height: 844 };
+    await open({ viewport: phone, hasTouch: true, isMobile: true, colorScheme: 'dark' });
     await visit.go('broadcasts/new');
     await visit.heading('新建群发').waitFor();
     await give('people.csv', `openid,a,b,c,d,e\n${openids[0]},1,2,3,4,5\n`);
@@ -168,5 +210,6 @@ describe('broadcasts in the console', { timeout: 180_000 }, () => {
     await page.getByText('秋季').click();
     await visit.heading('秋季').waitFor();
     assert.equal(await visit.overflow(), 0);
+    await visit.accessible('a broadcast in the dark');
   });
 });

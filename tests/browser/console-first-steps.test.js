@@ -42,7 +42,7 @@ describe('console: first steps', { timeout: 120_000 }, () => {
     await page.locator('input[name=time2]').fill('2026-11-20 10:00');
     await page.getByText('可以发送。').waitFor();
     await visit.button('发送').click();
-    await page.locator('.result').getByText('已送达').waitFor();
+    await page.locator('.result .pill').getByText('已送达').waitFor();
     await phone.getByText('订单发货通知').first().waitFor();
 
     await visit.go('overview');
@@ -65,7 +65,7 @@ describe('console: first steps', { timeout: 120_000 }, () => {
     await page.locator('input[name=time3]').fill('2026-11-20 10:00');
     await page.getByText('可以发送。').waitFor();
     await visit.button('发送').click();
-    await page.locator('.result').getByText('已送达').waitFor();
+    await page.locator('.result .pill').getByText('已送达').waitFor();
 
     await visit.go('overview');
     await step('故意填错').getByRole('link').click();

@@ -40,7 +40,7 @@ describe('console: send', { timeout: 120_000 }, () => {
       action: 'send_text',
       content,
     });
-  const result = () => page.locator('.result');
+  const became = (status) => page.locator('.result .pill').getByText(status).waitFor();
   const arrived = async (text) =>
     assert.ok((await demo.inbox()).some((item) => JSON.stringify(item).includes(text)), text);
 
@@ -58,7 +58,7 @@ describe('console: send', { timeout: 120_000 }, () => {
     await page.locator('input[name=url]').fill('https://shop.example.com/new');
     await page.locator('.bubble strong', { hasText: '新品上架' }).waitFor();
     await visit.button('发送').click();
-    await result().getByText('微信已接收').waitFor();
+    await became('微信已接收');
     await arrived('新品上架');
     await visit.button('再写一条').click();
 
@@ -67,7 +67,7 @@ describe('console: send', { timeout: 120_000 }, () => {
     await page.locator('textarea[name=choices]').fill('满意\n不满意');
     await page.locator('.bubble .choice', { hasText: '不满意' }).waitFor();
     await visit.button('发送').click();
-    await result().getByText('微信已接收').waitFor();
+    await became('微信已接收');
     await arrived('不满意');
     await visit.button('再写一条').click();
 
@@ -77,7 +77,7 @@ describe('console: send', { timeout: 120_000 }, () => {
       .setInputFiles({ name: 'dot.png', mimeType: 'image/png', buffer: DOT });
     await page.locator('select option', { hasText: 'dot.png' }).waitFor({ state: 'attached' });
     await visit.button('发送').click();
-    await result().getByText('微信已接收').waitFor();
+    await became('微信已接收');
     assert.equal((await demo.api('GET', '/accounts/demo-oa/media')).items[0].file_name, 'dot.png');
     await visit.accessible('customer service');
   });
@@ -102,7 +102,7 @@ describe('console: send', { timeout: 120_000 }, () => {
     await page.getByText('可以发送。').waitFor();
     await visit.accessible('other ways');
     await visit.button('发送').click();
-    await result().getByText('已送达').waitFor();
+    await became('已送达');
     await arrived('另一条路');
     await page.getByRole('link', { name: '查看全部经过' }).click();
     await page.getByText('放弃途径 1：demo-mp · 订阅消息').waitFor();
@@ -121,7 +121,7 @@ describe('console: send', { timeout: 120_000 }, () => {
     await page.getByText('高：先于其他消息').click();
     await page.getByText('可以发送。').waitFor();
     await visit.button('发送').click();
-    await result().getByText('已定时').waitFor();
+    await became('已定时');
 
     await visit.go('messages?status=scheduled');
     await page.locator('tr', { hasText: '以后的毛笔' }).waitFor();

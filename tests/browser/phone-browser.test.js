@@ -148,6 +148,7 @@ describe('the browser of the phone', { timeout: 120_000 }, () => {
     await inside().getByText('无标题的页面').waitFor();
     await titled(new URL(shop.origin).host);
     await press('返回');
+    await titled('雁字小店 · 营业中');
     await inside().getByRole('button', { name: '离开' }).click();
     await phone().getByRole('textbox', { name: '输入网址' }).waitFor();
     assert.equal(await phone().locator('iframe').count(), 0);

@@ -43,6 +43,9 @@ export const canCancel = (status: Status) => ['scheduled', 'queued', 'retrying']
 /** Whether something is still to come of it. */
 export const isOpen = (status: Status) => ['scheduled', 'queued', 'sending', 'retrying'].includes(status);
 
+/** Whether WeChat says of this kind what became of it. */
+export const hasReceipt = (kind: Schema['Kind']) => kind !== 'customer_service' && kind !== 'one_time';
+
 /** Whom it is for, in one text. */
 export function recipient(to: Schema['Recipient']): string {
   return to.openid ?? to.unionid ?? to.user_id ?? '';

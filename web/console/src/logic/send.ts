@@ -6,7 +6,7 @@ import { contentOf, type Msgtype } from './content';
 export type Kind = Schema['Kind'];
 export type NewMessage = Schema['NewMessage'];
 export type Template = Schema['Template'];
-type Way = Schema['Fallback'];
+type Way = Omit<Schema['Fallback'], 'to'>;
 
 /** What an account can send, the usual first. */
 export function kindsOf(account: Schema['AccountKind']): readonly Kind[] {
@@ -87,7 +87,8 @@ export interface Known {
 
 /** The message of a form; what is empty is left out. */
 export function messageOf(form: SendForm, known: (account: string) => Known): NewMessage {
-  const message: NewMessage = { ...wayOf(form, known(form.account)), to: { [form.toWhat]: form.to.trim() } };
+  const { account, kind, ...content } = wayOf(form, known(form.account));
+  const message: NewMessage = { account, kind, to: { [form.toWhat]: form.to.trim() }, ...content };
   if (form.ways.length > 0) message.fallback = form.ways.map((way) => wayOf(way, known(way.account)));
   if (form.reference.trim()) message.reference = form.reference.trim();
   if (form.sendAt) message.send_at = new Date(form.sendAt).toISOString();

@@ -17,7 +17,7 @@ export const guideWords = {
     send_do: 'Write it',
     consent: 'Have somebody consent in the mini program',
     consent_how: 'A mini program may only tell people what they allowed: let it ask you, allow it, then send what was allowed.',
-    consent_demo: 'On the phone: Discover, the mini program, tick the templates, “wx.requestSubscribeMessage”, Allow. Then send what was allowed.',
+    consent_demo: 'On the phone: Discover, the mini program, tick the templates, Ask for consent, Allow. Then send what was allowed.',
     consent_do: 'Send it',
     receipt: 'Watch the receipt come in',
     receipt_how: '“Accepted” is not “delivered”: WeChat says by a callback whether a message arrived.',

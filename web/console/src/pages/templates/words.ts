@@ -30,7 +30,7 @@ export const words = {
     remove: 'Remove at WeChat',
     remove_confirm: 'Remove “{title}” from the account at WeChat? Messages of it that still wait will be refused, and a template taken anew has another id.',
     removed: 'The template is removed.',
-    label: 'Before it',
+    label: 'Label',
     key: 'Key',
     rule: 'What fits',
     allowed: 'One of:',
