@@ -111,6 +111,18 @@ timed_id!(
 );
 
 timed_id!(
+    /// An endpoint of the owner's that is told what happens.
+    WebhookId,
+    "wh"
+);
+timed_id!(
+    /// One thing told to one endpoint; also the `webhook-id` it is posted under,
+    /// the same with every try.
+    WebhookDeliveryId,
+    "whd"
+);
+
+timed_id!(
     /// An API key, by which callers of our API are known.
     KeyId,
     "key"

@@ -34,5 +34,9 @@ pub mod spelling;
 pub mod template;
 pub mod timing;
 pub mod trace;
+pub mod webhook;
 
-pub use ids::{AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId};
+pub use ids::{
+    AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId, WebhookDeliveryId,
+    WebhookId,
+};

@@ -31,6 +31,7 @@ mod quotas;
 mod rules;
 mod templates;
 mod web;
+mod webhooks;
 
 pub use accounts::{AccountStore, Revision};
 pub use broadcasts::{BroadcastStore, Expanded, Expansion, Intake};
@@ -52,6 +53,7 @@ pub use quotas::QuotaStore;
 pub use rules::RuleStore;
 pub use templates::TemplateStore;
 pub use web::{EarlierLogin, TicketHolder, Walk, WebStore};
+pub use webhooks::WebhookStore;
 
 /// All of storage.
 #[async_trait]
@@ -73,6 +75,7 @@ pub trait Store:
     + RuleStore
     + TemplateStore
     + WebStore
+    + WebhookStore
 {
     /// Whether work can be written down at this moment; cheap enough to be asked
     /// every second.

@@ -27,13 +27,20 @@ use hongyan_domain::port::{
     HistoryStore, Idempotency, InboxStore, Intake, KeyStore, LedgerStore, MediaStore, MenuStore,
     MessageFilter, MessageStore, NewBatch, Page, PeopleStore, QueueDepth, QueueStore, QuotaStore,
     RefreshCount, Requeue, Revision, RuleStore, Settled, Store, StoreError, StoredCredential,
-    StoredResponse, TemplateStore, TicketHolder, Usage, Walk, WebStore,
+    StoredResponse, TemplateStore, TicketHolder, Usage, Walk, WebStore, WebhookStore,
 };
 use hongyan_domain::qrcode::QrCode;
 use hongyan_domain::quota::{CallsMade, Quota, ReportedQuota};
 use hongyan_domain::rule::RuleSet;
 use hongyan_domain::template::{Template, TemplateChange, TemplateUse};
-use hongyan_domain::{AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId};
+use hongyan_domain::webhook::{
+    ClaimedDelivery, FormerSecret, Posted, Webhook, WebhookChange, WebhookDelivery,
+    WebhookDeliveryFilter, WebhookDepth, WebhookSecret,
+};
+use hongyan_domain::{
+    AccountId, BroadcastId, CallbackId, KeyId, MediaId, MessageId, NodeId, WebhookDeliveryId,
+    WebhookId,
+};
 use hongyan_wechat::{AccessToken, JsTicket, OpenId, SessionKey, TemplateId, UnionId};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -312,6 +319,37 @@ measured! {
         fn earlier_login(account: AccountId, code_digest: &[u8; 32]) -> Option<EarlierLogin>;
         fn keep_js_ticket(account: AccountId, ticket: &JsTicket, ends_at: Timestamp) -> ();
         fn js_ticket(account: AccountId) -> Option<(JsTicket, Timestamp)>;
+    }
+    WebhookStore {
+        fn add_webhook(webhook: &Webhook, once: Option<&Idempotency>) -> ();
+        fn webhooks() -> Vec<Webhook>;
+        fn webhook(id: WebhookId) -> Option<Webhook>;
+        fn change_webhook(id: WebhookId, change: &WebhookChange, at: Timestamp) -> Webhook;
+        fn rotate_webhook_secret(
+            id: WebhookId,
+            secret: &WebhookSecret,
+            former: Option<&FormerSecret>,
+            at: Timestamp
+        ) -> Webhook;
+        fn remove_webhook(id: WebhookId) -> ();
+        fn ping_webhook(id: WebhookId) -> WebhookDelivery;
+        fn claim_webhooks(
+            each: usize,
+            busy: &[(WebhookId, usize)],
+            lease: Duration
+        ) -> Vec<(Webhook, Vec<ClaimedDelivery>)>;
+        fn settle_webhook(id: WebhookDeliveryId, lease_token: i64, posted: &Posted) -> bool;
+        fn webhook_deliveries(
+            webhook: WebhookId,
+            filter: &WebhookDeliveryFilter,
+            page: &Page<WebhookDeliveryId>
+        ) -> Vec<WebhookDelivery>;
+        fn webhook_delivery(id: WebhookDeliveryId) -> Option<WebhookDelivery>;
+        fn webhook_deliveries_of(message: MessageId) -> Vec<WebhookDelivery>;
+        fn retry_webhook_delivery(id: WebhookDeliveryId) -> WebhookDelivery;
+        fn retry_failed_webhooks(webhook: WebhookId, since: Timestamp, limit: usize) -> usize;
+        fn webhook_depths() -> Vec<WebhookDepth>;
+        fn forget_webhook_deliveries(before: Timestamp, limit: usize) -> usize;
     }
     KeyStore {
         fn add_key(key: &ApiKey, once: Option<&Idempotency>) -> ();
