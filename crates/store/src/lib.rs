@@ -3,8 +3,8 @@
 //! Invariants
 //! - Each method of a port is one atomic step, and what it acknowledged is on
 //!   disk: the answer is given after the commit.
-//! - Secrets (account secrets, callback keys, tokens, tickets, session keys, answers
-//!   kept for idempotency) are sealed by [`Seal`] before they reach the database.
+//! - Secrets (account secrets, callback keys, tokens, tickets, session keys, secrets of
+//!   webhooks, answers kept for idempotency) are sealed by [`Seal`] before they reach the database.
 //! - Dialects differ in directories ([`sqlite`], [`postgres`]), never in branches. One suite
 //!   (`tests/suite`) says what every back-end must do.
 //! - Nothing here knows the engine, HTTP or configuration files.
@@ -17,6 +17,7 @@ pub mod postgres;
 mod seal;
 mod secret;
 pub mod sqlite;
+mod webhook;
 
 pub use error::{Endpoint, OpenError};
 pub use postgres::{PostgresOptions, PostgresStore};

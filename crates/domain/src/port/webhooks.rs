@@ -19,7 +19,7 @@ use crate::webhook::{
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
     /// Adds an endpoint; its secrets are sealed. With `idempotency` the answer to the
-    /// caller is kept in the same step.
+    /// caller is kept in the same step. `InUse` where there are [`crate::webhook::MOST_WEBHOOKS`].
     async fn add_webhook(
         &self,
         webhook: &Webhook,
@@ -70,7 +70,7 @@ pub trait WebhookStore: Send + Sync {
 
     /// Notes how a try ended, and what follows for the endpoint: a try that was taken
     /// ends its failing, one that was not begins it. Whether it counted; nothing happens
-    /// if the lease has passed to another, or the endpoint is gone.
+    /// if the lease has passed to another.
     async fn settle_webhook(
         &self,
         id: WebhookDeliveryId,
@@ -117,8 +117,8 @@ pub trait WebhookStore: Send + Sync {
     /// What waits for the endpoints, for those for which something does.
     async fn webhook_depths(&self) -> Result<Vec<WebhookDepth>, StoreError>;
 
-    /// Removes what happened before `before` and is over or waits for an endpoint that
-    /// is disabled, and what was told to endpoints that are gone, the oldest first, at
+    /// Removes what was written down before `before` and is over or waits for an endpoint
+    /// that is disabled, and what was told to endpoints that are gone, the oldest first, at
     /// most `limit`; returns how many.
     async fn forget_webhook_deliveries(
         &self,

@@ -24,8 +24,9 @@ use super::row::{
     optional_time, text,
 };
 use super::tried::Tried;
-use super::{PostgresStore, intake};
+use super::{PostgresStore, intake, news};
 use crate::codes;
+use crate::webhook::News;
 
 /// The columns [`read`] expects, in a query over `broadcast b`.
 macro_rules! broadcast_columns {
@@ -178,7 +179,9 @@ impl BroadcastStore for PostgresStore {
                         .await
                 })?;
                 let moved = row.as_ref().map(read).transpose()?;
-                if moved.is_some() {
+                if let Some(broadcast) = &moved {
+                    let news = News::of_broadcast(broadcast, millis(at));
+                    news::tell(&db, news.as_slice(), self.by_hand()).await?;
                     tried.note(&db, &moved).await?;
                 }
                 db.commit().await?;

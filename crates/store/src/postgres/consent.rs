@@ -16,6 +16,7 @@ use super::link::Db;
 use super::row::{optional_millis, optional_time, text};
 use crate::codes;
 use crate::ledger::{unpaired, unpaired_text};
+use crate::webhook::News;
 
 /// What names a consent: account, openid, template, scene.
 pub(super) type Key = (i64, String, String, i32);
@@ -244,8 +245,13 @@ pub(super) async fn write(db: &Db, changed: &BTreeMap<Key, Grant>) -> Outcome<()
     Ok(())
 }
 
-/// Takes in answers, in a transaction; which of them counted.
-pub(super) async fn answered(db: &Db, consents: &[&Consent]) -> Outcome<Vec<bool>> {
+/// Takes in answers, in a transaction; which of them counted. What is to be told of
+/// those is added to `news`.
+pub(super) async fn answered(
+    db: &Db,
+    consents: &[&Consent],
+    news: &mut Vec<News>,
+) -> Outcome<Vec<bool>> {
     let keys: BTreeSet<Key> = consents
         .iter()
         .filter(|consent| consent.answer != Answer::Filter)
@@ -255,7 +261,7 @@ pub(super) async fn answered(db: &Db, consents: &[&Consent]) -> Outcome<Vec<bool
         return Ok(vec![false; consents.len()]);
     }
     let mut grants = lock(db, &keys, &keys).await?;
-    let counted = consents
+    let counted: Vec<bool> = consents
         .iter()
         .map(|consent| {
             grants
@@ -264,5 +270,10 @@ pub(super) async fn answered(db: &Db, consents: &[&Consent]) -> Outcome<Vec<bool
         })
         .collect();
     write(db, &grants).await?;
+    let counting = consents
+        .iter()
+        .zip(&counted)
+        .filter(|(_, counted)| **counted);
+    news.extend(counting.map(|(consent, _)| News::of_consent(consent)));
     Ok(counted)
 }

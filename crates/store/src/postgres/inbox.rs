@@ -94,7 +94,7 @@ impl InboxStore for PostgresStore {
         limit: usize,
     ) -> Result<(Vec<MessageId>, bool), StoreError> {
         self.link
-            .look(|db| async move { receipt::join(&db, &self.joins, limit).await })
+            .look(|db| async move { receipt::join(&db, &self.joins, limit, self.by_hand()).await })
             .await
     }
 

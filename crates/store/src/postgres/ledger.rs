@@ -19,7 +19,7 @@ use super::link::Db;
 use super::row::{message_uuid, text};
 use super::tally::Tallies;
 use super::tried::Tried;
-use super::{PostgresStore, intake, window};
+use super::{PostgresStore, intake, news, window};
 use crate::codes;
 use crate::ledger::{after_use, use_of_decision};
 
@@ -31,7 +31,7 @@ impl LedgerStore for PostgresStore {
         }
         let tried = &Tried::default();
         self.link
-            .run(|db, _| async move { answered(&db, consents, tried).await })
+            .run(|db, _| async move { answered(&db, consents, tried, self.by_hand()).await })
             .await
     }
 
@@ -100,7 +100,12 @@ impl LedgerStore for PostgresStore {
 
 /// To count twice would promise too much: a second try asks what became of the
 /// first one's transaction.
-async fn answered(db: &Db, consents: &[Consent], tried: &Tried<Vec<bool>>) -> Outcome<Vec<bool>> {
+async fn answered(
+    db: &Db,
+    consents: &[Consent],
+    tried: &Tried<Vec<bool>>,
+    by_hand: Option<i64>,
+) -> Outcome<Vec<bool>> {
     if let Some(counted) = tried.earlier(db).await? {
         return Ok(counted);
     }
@@ -111,7 +116,10 @@ async fn answered(db: &Db, consents: &[Consent], tried: &Tried<Vec<bool>>) -> Ou
         db.roll_back().await?;
         return Err(Fault::missing("the account"));
     }
-    let counted = consent::answered(db, &consents.iter().collect::<Vec<_>>()).await?;
+    let mut news = Vec::new();
+    let consents: Vec<&Consent> = consents.iter().collect();
+    let counted = consent::answered(db, &consents, &mut news).await?;
+    news::tell(db, &news, by_hand).await?;
     tried.note(db, &counted).await?;
     db.commit().await?;
     Ok(counted)

@@ -21,9 +21,10 @@ use super::link::Db;
 use super::row::{
     self, DELIVERY_COLUMNS, attempt_columns, delivery_columns, message_uuid, millis, now,
 };
-use super::{PostgresStore, ledger, retention, search, tally};
+use super::{PostgresStore, ledger, news, retention, search, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
+use crate::webhook::News;
 
 #[async_trait]
 impl MessageStore for PostgresStore {
@@ -97,7 +98,9 @@ impl MessageStore for PostgresStore {
 
     async fn cancel(&self, id: MessageId, at: Timestamp) -> Result<Cancellation, StoreError> {
         self.link
-            .run(|db, again| async move { cancel(&db, id, millis(at), again).await })
+            .run(
+                |db, again| async move { cancel(&db, id, millis(at), self.by_hand(), again).await },
+            )
             .await
     }
 
@@ -195,7 +198,13 @@ async fn standing(db: &Db, id: MessageId) -> Outcome<Option<Standing>> {
 /// How often to look again when a message changes between look and step.
 const LOOKS: u32 = 5;
 
-async fn cancel(db: &Db, id: MessageId, at: i64, again: bool) -> Outcome<Cancellation> {
+async fn cancel(
+    db: &Db,
+    id: MessageId,
+    at: i64,
+    by_hand: Option<i64>,
+    again: bool,
+) -> Outcome<Cancellation> {
     let take_back = db
         .prepare_cached(
             "-- messages.cancel\n\
@@ -205,19 +214,22 @@ async fn cancel(db: &Db, id: MessageId, at: i64, again: bool) -> Outcome<Cancell
                     AND NOT w.doubted RETURNING w.*) \
              INSERT INTO outcome (id, account, state, settled_at, lease_token, attempt_count, \
                 last_errcode) \
-             SELECT id, account, $2, $3, lease_token, attempt_count, last_errcode FROM gone",
+             SELECT id, account, $2, $3, lease_token, attempt_count, last_errcode FROM gone \
+             RETURNING account",
         )
         .await?;
     let canceled = i16::from(State::Canceled.code());
     let uuid = message_uuid(id);
     for _ in 0..LOOKS {
         let ((), taken_back) = tokio::try_join!(db.begin(), async {
-            db.execute(&take_back, &[&uuid, &canceled, &at]).await
+            db.query_opt(&take_back, &[&uuid, &canceled, &at]).await
         })?;
-        if taken_back > 0 {
+        if let Some(row) = taken_back {
             let ended = [(uuid, use_of_end(State::Canceled))];
             ledger::return_holds(db, &ended, from_millisecond(at)).await?;
             tally::take_back(db, &[uuid]).await?;
+            let news = News::of_message(row.try_get(0)?, id, State::Canceled, at);
+            news::tell(db, news.as_slice(), by_hand).await?;
             db.commit().await?;
             return Ok(Cancellation::Canceled);
         }

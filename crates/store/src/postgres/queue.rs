@@ -17,9 +17,10 @@ use super::hints::Topic;
 use super::link::Db;
 use super::row::{message_id, message_uuid, now, number, optional_time};
 use super::settle::Plan;
-use super::{PostgresStore, claim, ledger, settle, tally};
+use super::{PostgresStore, claim, ledger, news, settle, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
+use crate::webhook::News;
 
 #[async_trait]
 impl QueueStore for PostgresStore {
@@ -65,7 +66,7 @@ impl QueueStore for PostgresStore {
         let plan = &Plan::of(&settlements)?;
         let settled = self
             .link
-            .run(|db, again| async move { settle::settle(&db, plan, again).await })
+            .run(|db, again| async move { settle::settle(&db, plan, again, self.by_hand()).await })
             .await?;
         self.housekeeping.note(settled.len());
         for account in plan.new_accounts() {
@@ -167,7 +168,7 @@ async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<Mess
                     OR doubted THEN $3::smallint ELSE $4::smallint END, \
                 (SELECT now FROM t), lease_token + (claimed_at IS NOT NULL)::int, attempt_count, \
                 last_errcode \
-             FROM gone RETURNING id, state, settled_at"
+             FROM gone RETURNING id, state, settled_at, account"
         ))
         .await?;
     let (unknown, expired) = (State::Unknown.code(), State::Expired.code());
@@ -176,7 +177,7 @@ async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<Mess
         db.query(&expire, &[&by_hand, &most, &unknown, &expired])
             .await
     })?;
-    let (mut ended, mut unsent, mut at) = (Vec::new(), Vec::new(), 0);
+    let (mut ended, mut unsent, mut news, mut at) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for row in &rows {
         let (id, state): (Uuid, i16) = (row.try_get(0)?, row.try_get(1)?);
         let state = codes::state(state)?;
@@ -185,10 +186,12 @@ async fn expire(db: &Db, limit: usize, by_hand: Option<i64>) -> Outcome<Vec<Mess
             unsent.push(id);
         }
         at = row.try_get(2)?;
+        news.extend(News::of_message(row.try_get(3)?, message_id(id), state, at));
     }
     if !ended.is_empty() {
         ledger::return_holds(db, &ended, from_millisecond(at)).await?;
         tally::take_back(db, &unsent).await?;
+        news::tell(db, &news, by_hand).await?;
     }
     db.commit().await?;
     Ok(ended.into_iter().map(|(id, _)| message_id(id)).collect())

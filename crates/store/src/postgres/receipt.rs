@@ -14,7 +14,10 @@ use uuid::Uuid;
 
 use super::fault::Outcome;
 use super::link::Db;
+use super::news;
 use super::row::{message_id, message_uuid, millis, number, text};
+use crate::codes;
+use crate::webhook::News;
 
 /// Early receipts looked at by one call that joins: most of them may be for
 /// messages that another program sent.
@@ -96,18 +99,24 @@ pub(super) enum Taken {
 /// A receipt and the account it is for.
 pub(super) type One<'a> = (i64, &'a NewReceipt);
 
-/// Takes in receipts that are new, in a transaction; one answer each.
-pub(super) async fn take(db: &Db, receipts: &[One<'_>], now: i64) -> Outcome<Vec<Taken>> {
+/// Takes in receipts that are new, in a transaction; one answer each. What is to be
+/// told of it is added to `news`.
+pub(super) async fn take(
+    db: &Db,
+    receipts: &[One<'_>],
+    now: i64,
+    news: &mut Vec<News>,
+) -> Outcome<Vec<Taken>> {
     if receipts.is_empty() {
         return Ok(Vec::new());
     }
     let mut taken = vec![None; receipts.len()];
-    for (n, id) in by_number(db, receipts).await? {
+    for (n, id) in by_number(db, receipts, news).await? {
         taken[n] = Some(Taken::Settled(id));
     }
     for n in 0..receipts.len() {
         if taken[n].is_none() {
-            taken[n] = Some(keep_or_end(db, receipts[n], now).await?);
+            taken[n] = Some(keep_or_end(db, receipts[n], now, news).await?);
         }
     }
     Ok(taken
@@ -117,7 +126,11 @@ pub(super) async fn take(db: &Db, receipts: &[One<'_>], now: i64) -> Outcome<Vec
 }
 
 /// Messages found by the numbers WeChat gave them, by the place of the receipt.
-async fn by_number(db: &Db, receipts: &[One<'_>]) -> Outcome<BTreeMap<usize, MessageId>> {
+async fn by_number(
+    db: &Db,
+    receipts: &[One<'_>],
+    news: &mut Vec<News>,
+) -> Outcome<BTreeMap<usize, MessageId>> {
     let accounts: Vec<i64> = receipts.iter().map(|(account, _)| *account).collect();
     let msgids: Vec<i64> = receipts.iter().map(|(_, r)| stored(r.msgid)).collect();
     let take = db
@@ -140,7 +153,7 @@ async fn by_number(db: &Db, receipts: &[One<'_>]) -> Outcome<BTreeMap<usize, Mes
         })
         .collect::<Outcome<BTreeMap<usize, Uuid>>>()?;
     let ended: Vec<(Uuid, One<'_>)> = found.iter().map(|(&n, &id)| (id, receipts[n])).collect();
-    end(db, &ended).await?;
+    end(db, &ended, news).await?;
     Ok(found
         .into_iter()
         .map(|(n, id)| (n, message_id(id)))
@@ -148,7 +161,7 @@ async fn by_number(db: &Db, receipts: &[One<'_>]) -> Outcome<BTreeMap<usize, Mes
 }
 
 /// Writes receipts down beside the outcomes of their messages.
-async fn end(db: &Db, ended: &[(Uuid, One<'_>)]) -> Outcome<()> {
+async fn end(db: &Db, ended: &[(Uuid, One<'_>)], news: &mut Vec<News>) -> Outcome<()> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -166,16 +179,32 @@ async fn end(db: &Db, ended: &[(Uuid, One<'_>)]) -> Outcome<()> {
                 wechat_msgid = r.msgid \
              FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::bigint[], \
                 $6::bigint[]) r(id, account, state, status, at, msgid) \
-             WHERE o.id = r.id AND o.account = r.account AND o.state = 1",
+             WHERE o.id = r.id AND o.account = r.account AND o.state = 1 \
+             RETURNING r.account, r.id, r.state, r.at",
         )
         .await?;
-    db.execute(&write, &[&ids, &accounts, &states, &words, &times, &msgids])
+    let rows = db
+        .query(&write, &[&ids, &accounts, &states, &words, &times, &msgids])
         .await?;
+    for row in &rows {
+        let state: i16 = row.try_get(2)?;
+        news.extend(News::of_message(
+            row.try_get(0)?,
+            message_id(row.try_get(1)?),
+            codes::state(state)?,
+            row.try_get(3)?,
+        ));
+    }
     Ok(())
 }
 
 /// What to do with a receipt whose number is not known.
-async fn keep_or_end(db: &Db, (account, receipt): One<'_>, now: i64) -> Outcome<Taken> {
+async fn keep_or_end(
+    db: &Db,
+    (account, receipt): One<'_>,
+    now: i64,
+    news: &mut Vec<News>,
+) -> Outcome<Taken> {
     let template = receipt.template_id.as_ref().map(|id| text(id.as_str()));
     let keep = db
         .prepare_cached(
@@ -204,7 +233,7 @@ async fn keep_or_end(db: &Db, (account, receipt): One<'_>, now: i64) -> Outcome<
     if kept == 0 {
         return Ok(Taken::Known);
     }
-    match by_person(db, (account, receipt)).await? {
+    match by_person(db, (account, receipt), news).await? {
         Some(id) => {
             told(db, account, msgid).await?;
             Ok(Taken::Settled(id))
@@ -215,7 +244,11 @@ async fn keep_or_end(db: &Db, (account, receipt): One<'_>, now: i64) -> Outcome<
 
 /// The oldest message to this person with this template that WeChat gave no
 /// number.
-async fn by_person(db: &Db, (account, receipt): One<'_>) -> Outcome<Option<MessageId>> {
+async fn by_person(
+    db: &Db,
+    (account, receipt): One<'_>,
+    news: &mut Vec<News>,
+) -> Outcome<Option<MessageId>> {
     let Some(template) = &receipt.template_id else {
         return Ok(None);
     };
@@ -234,7 +267,7 @@ async fn by_person(db: &Db, (account, receipt): One<'_>) -> Outcome<Option<Messa
         return Ok(None);
     };
     let id: Uuid = row.try_get(0)?;
-    end(db, &[(id, (account, receipt))]).await?;
+    end(db, &[(id, (account, receipt))], news).await?;
     Ok(Some(message_id(id)))
 }
 
@@ -255,7 +288,12 @@ async fn told(db: &Db, account: i64, msgid: i64) -> Outcome<()> {
 pub(super) struct Joins(AtomicI64);
 
 /// Joins early receipts with their messages: which, and whether any is left.
-pub(super) async fn join(db: &Db, joins: &Joins, limit: usize) -> Outcome<(Vec<MessageId>, bool)> {
+pub(super) async fn join(
+    db: &Db,
+    joins: &Joins,
+    limit: usize,
+    by_hand: Option<i64>,
+) -> Outcome<(Vec<MessageId>, bool)> {
     let from = joins.0.load(Ordering::Relaxed);
     let look = db
         .prepare_cached(
@@ -290,7 +328,7 @@ pub(super) async fn join(db: &Db, joins: &Joins, limit: usize) -> Outcome<(Vec<M
     if !is_cut {
         to = 0;
     }
-    let joined = join_found(db, &found).await?;
+    let joined = join_found(db, &found, by_hand).await?;
     joins.0.store(to, Ordering::Relaxed);
     let is_any_left = to > 0 || unjoined > joined.len();
     Ok((joined, is_any_left))
@@ -312,13 +350,18 @@ fn early(row: &Row) -> Outcome<(AccountId, NewReceipt)> {
     Ok((AccountId(row.try_get(1)?), receipt))
 }
 
-async fn join_found(db: &Db, found: &[(AccountId, NewReceipt)]) -> Outcome<Vec<MessageId>> {
+async fn join_found(
+    db: &Db,
+    found: &[(AccountId, NewReceipt)],
+    by_hand: Option<i64>,
+) -> Outcome<Vec<MessageId>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
     let receipts: Vec<One<'_>> = found.iter().map(|(account, r)| (account.0, r)).collect();
     db.begin().await?;
-    let numbered = by_number(db, &receipts).await?;
+    let mut news = Vec::new();
+    let numbered = by_number(db, &receipts, &mut news).await?;
     let (mut joined, mut done) = (Vec::new(), (Vec::new(), Vec::new()));
     let mut seen = BTreeSet::new();
     for (n, &(account, receipt)) in receipts.iter().enumerate() {
@@ -328,7 +371,7 @@ async fn join_found(db: &Db, found: &[(AccountId, NewReceipt)]) -> Outcome<Vec<M
             done.0.push(account);
             done.1.push(msgid);
         } else if seen.insert((account, msgid))
-            && let Some(id) = by_person(db, (account, receipt)).await?
+            && let Some(id) = by_person(db, (account, receipt), &mut news).await?
         {
             told(db, account, msgid).await?;
             joined.push(id);
@@ -342,6 +385,7 @@ async fn join_found(db: &Db, found: &[(AccountId, NewReceipt)]) -> Outcome<Vec<M
         )
         .await?;
     db.execute(&forget, &[&done.0, &done.1]).await?;
+    news::tell(db, &news, by_hand).await?;
     db.commit().await?;
     Ok(joined)
 }

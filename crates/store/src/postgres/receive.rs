@@ -22,7 +22,8 @@ use super::receipt::Taken;
 use super::reception::Call;
 use super::row::{millis, small, text};
 use super::window::Opened;
-use super::{consent, contact, forward, intake, receipt};
+use super::{consent, contact, forward, intake, news, receipt};
+use crate::webhook::News;
 use crate::{codes, digest};
 
 pub(super) fn callback_uuid(id: CallbackId) -> Uuid {
@@ -73,7 +74,11 @@ pub(super) async fn receive(
     }
     count_repeats(db, calls, &repeats).await?;
     let new: Vec<usize> = open(&results);
-    for (i, received) in apply(db, calls, &new).await? {
+    let mut news: Vec<News> = new
+        .iter()
+        .map(|&i| News::of_callback(&calls[i].callback))
+        .collect();
+    for (i, received) in apply(db, calls, &new, &mut news).await? {
         results[i] = Some(Ok(received));
     }
     let forwards: Vec<forward::New<'_>> = new
@@ -88,7 +93,11 @@ pub(super) async fn receive(
         })
         .collect();
     let now = calls.iter().map(|call| call.now).max().unwrap_or_default();
-    forward::add(db, &forwards, now).await?;
+    // One journey for both.
+    tokio::try_join!(
+        forward::add(db, &forwards, now),
+        news::tell(db, &news, Some(now))
+    )?;
     db.commit().await?;
     Ok(results
         .into_iter()
@@ -274,12 +283,12 @@ impl<'a> Effects<'a> {
     }
 
     /// Does it; what became of the receipts, by call.
-    async fn apply(self, db: &Db, now: i64) -> Outcome<Vec<(usize, Taken)>> {
+    async fn apply(self, db: &Db, now: i64, news: &mut Vec<News>) -> Outcome<Vec<(usize, Taken)>> {
         let (calls, receipts): (Vec<usize>, Vec<receipt::One<'_>>) =
             self.receipts.into_iter().unzip();
-        let taken = receipt::take(db, &receipts, now).await?;
+        let taken = receipt::take(db, &receipts, now, news).await?;
         self.sightings.write(db).await?;
-        consent::answered(db, &self.consents).await?;
+        consent::answered(db, &self.consents, news).await?;
         self.opened.write(db).await?;
         self.scans.write(db).await?;
         for (account, openid) in self.forgotten {
@@ -290,7 +299,12 @@ impl<'a> Effects<'a> {
 }
 
 /// Does what follows from new calls; their results.
-async fn apply(db: &Db, calls: &[&Call], new: &[usize]) -> Outcome<Vec<(usize, Received)>> {
+async fn apply(
+    db: &Db,
+    calls: &[&Call],
+    new: &[usize],
+    news: &mut Vec<News>,
+) -> Outcome<Vec<(usize, Received)>> {
     let now = calls.iter().map(|call| call.now).max().unwrap_or_default();
     let is_forgetting = |effect: &Effect| matches!(effect, Effect::Forgotten { .. });
     let forgets = new
@@ -304,11 +318,11 @@ async fn apply(db: &Db, calls: &[&Call], new: &[usize]) -> Outcome<Vec<(usize, R
             // What comes before it is forgotten, what comes after is not.
             if forgets {
                 let one = std::mem::take(&mut together);
-                taken.extend(one.apply(db, now).await?);
+                taken.extend(one.apply(db, now, news).await?);
             }
         }
     }
-    taken.extend(together.apply(db, now).await?);
+    taken.extend(together.apply(db, now, news).await?);
     let mut received: Vec<(usize, Received)> = Vec::with_capacity(new.len());
     for &i in new {
         let (mut settled, mut early) = (Vec::new(), 0);

@@ -19,7 +19,8 @@ use super::ledger::Entry;
 use super::link::Db;
 use super::reroute::Reroutes;
 use super::row::{message_uuid, millis, number, optional_millis, small, text};
-use super::{intake, ledger, receipt, tally};
+use super::{intake, ledger, news, receipt, tally};
+use crate::webhook::News;
 
 /// Settlements in the order in which they are written.
 pub(super) struct Plan<'a> {
@@ -78,15 +79,20 @@ fn new_account(settlement: &Settlement) -> Option<i64> {
 }
 
 /// One answer for each, in order. A message whose new account is gone has failed.
-pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec<Settled>> {
+pub(super) async fn settle(
+    db: &Db,
+    plan: &Plan<'_>,
+    again: bool,
+    by_hand: Option<i64>,
+) -> Outcome<Vec<Settled>> {
     let wanted: Vec<i64> = plan.new_accounts().into_iter().collect();
     if wanted.is_empty() {
-        return write(db, plan, false, again).await;
+        return write(db, plan, false, again, by_hand).await;
     }
     // They stay while messages enter their queues.
     let found = intake::begin(db, &wanted).await?;
     if found.len() == wanted.len() {
-        return write(db, plan, true, again).await;
+        return write(db, plan, true, again, by_hand).await;
     }
     let mut settlements = plan.settlements.to_vec();
     for settlement in &mut settlements {
@@ -97,7 +103,7 @@ pub(super) async fn settle(db: &Db, plan: &Plan<'_>, again: bool) -> Outcome<Vec
             };
         }
     }
-    write(db, &Plan::of(&settlements)?, true, again).await
+    write(db, &Plan::of(&settlements)?, true, again, by_hand).await
 }
 
 /// Whether it is certain that the message did not go out (this way), so that it
@@ -113,9 +119,16 @@ fn is_uncounted(settlement: &Settlement) -> bool {
         }
 }
 
-async fn write(db: &Db, plan: &Plan<'_>, mut begun: bool, again: bool) -> Outcome<Vec<Settled>> {
+async fn write(
+    db: &Db,
+    plan: &Plan<'_>,
+    mut begun: bool,
+    again: bool,
+    by_hand: Option<i64>,
+) -> Outcome<Vec<Settled>> {
     let mut settled = vec![Settled::LeaseLost; plan.settlements.len()];
     let (mut entries, mut accepted, mut uncounted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut news = Vec::new();
     for round in &plan.rounds {
         let round: Vec<(usize, &Settlement)> =
             round.iter().map(|&i| (i, &plan.settlements[i])).collect();
@@ -134,6 +147,15 @@ async fn write(db: &Db, plan: &Plan<'_>, mut begun: bool, again: bool) -> Outcom
                             holds_consent: held.holds_consent,
                         });
                     }
+                    if let Decision::Settle { state, .. } = settlement.decision {
+                        let at = millis(settlement.at);
+                        news.extend(News::of_message(
+                            held.account,
+                            settlement.message,
+                            state,
+                            at,
+                        ));
+                    }
                     if settlement.awaits_receipt
                         && let Decision::Settle {
                             state: State::Accepted,
@@ -148,7 +170,11 @@ async fn write(db: &Db, plan: &Plan<'_>, mut begun: bool, again: bool) -> Outcom
             };
         }
     }
-    receipt::await_receipts(db, &accepted).await?;
+    // One journey for both.
+    tokio::try_join!(
+        receipt::await_receipts(db, &accepted),
+        news::tell(db, &news, by_hand)
+    )?;
     if !entries.is_empty() {
         ledger::settle(db, &entries).await?;
     }

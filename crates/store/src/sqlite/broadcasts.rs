@@ -96,9 +96,9 @@ impl BroadcastStore for SqliteStore {
         at: Timestamp,
     ) -> Result<Option<Broadcast>, StoreError> {
         let (from, problem) = (from.to_vec(), problem.map(str::to_owned));
-        let purge = self.purge.clone();
+        let (purge, now) = (self.purge.clone(), millis(self.clock.now()));
         self.write(1, move |db| {
-            broadcast::move_to(db, id, &from, to, problem.as_deref(), at, &purge)
+            broadcast::move_to(db, id, &from, to, problem.as_deref(), at, &purge, now)
         })
         .await
     }

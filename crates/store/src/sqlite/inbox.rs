@@ -16,11 +16,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::credentials::refuse_missing;
 use super::fault::{Fault, Outcome};
+use super::news::Teller;
 use super::receipt::Taken;
 use super::row::{millis, number};
 use super::{SqliteStore, callback, forward, ledger, menus, people, receipt, retention};
 use crate::codes;
 use crate::digest;
+use crate::webhook::News;
 
 #[async_trait]
 impl InboxStore for SqliteStore {
@@ -87,7 +89,8 @@ impl InboxStore for SqliteStore {
             Vec::new()
         } else {
             let receipts = found.receipts;
-            self.write(receipts.len(), move |db| receipt::join(db, &receipts))
+            let now = millis(self.clock.now());
+            self.write(receipts.len(), move |db| receipt::join(db, &receipts, now))
                 .await?
         };
         *joined_to = found.to;
@@ -182,6 +185,8 @@ fn receive(db: &Connection, new: &New, now: i64) -> Outcome<Received> {
         return Ok(earlier);
     }
     insert(db, new)?;
+    let mut teller = Teller::prepare(db, now)?;
+    teller.tell(|| Some(News::of_callback(callback)))?;
     let (mut settled, mut early) = (Vec::new(), 0);
     for effect in &new.effects {
         match effect {
@@ -192,9 +197,9 @@ fn receive(db: &Connection, new: &New, now: i64) -> Outcome<Received> {
                 ledger::open_window(db, callback.account, openid, &Window::open(*cause, *at))?;
             }
             Effect::Answered(consent) => {
-                ledger::answered(db, consent)?;
+                ledger::answered(db, consent, &mut teller)?;
             }
-            Effect::Receipt(new) => match receipt::take(db, callback.account, new, now)? {
+            Effect::Receipt(new) => match receipt::take(db, callback.account, new, &mut teller)? {
                 Taken::Settled(id) => settled.push(id),
                 Taken::Kept => early += 1,
                 Taken::Known => {}

@@ -16,21 +16,24 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::credentials::refuse_missing;
 use super::fault::Outcome;
+use super::news::Teller;
 use super::row::{millis, optional_millis, optional_time};
 use super::tally::{self, Look};
 use crate::codes;
 use crate::ledger::{after_use, unpaired, unpaired_text, use_of_decision};
+use crate::webhook::News;
 
 #[async_trait]
 impl LedgerStore for SqliteStore {
     async fn answered(&self, consents: &[Consent]) -> Result<Vec<bool>, StoreError> {
-        let consents = consents.to_vec();
+        let (consents, now) = (consents.to_vec(), millis(self.clock.now()));
         self.write(consents.len(), move |db| {
+            let mut teller = Teller::prepare(db, now)?;
             consents
                 .iter()
                 .map(|consent| {
                     refuse_missing(db, consent.key.account)?;
-                    answered(db, consent)
+                    answered(db, consent, &mut teller)
                 })
                 .collect()
         })
@@ -169,13 +172,20 @@ fn keep(db: &Connection, key: &GrantKey, grant: &Grant) -> Outcome<()> {
 }
 
 /// Takes in an answer; whether it counted.
-pub(super) fn answered(db: &Connection, consent: &Consent) -> Outcome<bool> {
+pub(super) fn answered(
+    db: &Connection,
+    consent: &Consent,
+    teller: &mut Teller<'_>,
+) -> Outcome<bool> {
     let stored = load(db, &consent.key)?;
     let before = stored.clone().unwrap_or_default();
     let mut grant = before.clone();
     let counted = grant.answered(consent);
     if grant != before {
         keep(db, &consent.key, &grant)?;
+    }
+    if counted {
+        teller.tell(|| Some(News::of_consent(consent)))?;
     }
     Ok(counted)
 }

@@ -15,11 +15,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
 use super::idempotency::{self, Answer};
+use super::news::Teller;
 use super::row::{self, delivery_columns, millis, optional_millis};
 use super::settle::{Finisher, Over};
 use super::{SqliteStore, ledger, search, tally, term};
 use crate::codes;
 use crate::ledger::use_of_end;
+use crate::webhook::News;
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -82,7 +84,9 @@ impl MessageStore for SqliteStore {
     }
 
     async fn cancel(&self, id: MessageId, at: Timestamp) -> Result<Cancellation, StoreError> {
-        self.write(1, move |db| cancel(db, id, millis(at))).await
+        let now = millis(self.clock.now());
+        self.write(1, move |db| cancel(db, id, millis(at), now))
+            .await
     }
 
     async fn requeue(&self, id: MessageId, at: Timestamp) -> Result<Requeue, StoreError> {
@@ -320,7 +324,7 @@ fn standing(db: &Connection, id: MessageId) -> Outcome<Option<Standing>> {
     }))
 }
 
-fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
+fn cancel(db: &Connection, id: MessageId, at: i64, now: i64) -> Outcome<Cancellation> {
     Ok(match standing(db, id)? {
         None => Cancellation::Missing,
         Some(Standing {
@@ -329,7 +333,7 @@ fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
         Some(Standing {
             may_be_sent: true, ..
         }) => Cancellation::BeingSent,
-        Some(Standing { seq, .. }) => {
+        Some(Standing { seq, account, .. }) => {
             let over = Over {
                 state: State::Canceled,
                 msgid: None,
@@ -340,6 +344,8 @@ fn cancel(db: &Connection, id: MessageId, at: i64) -> Outcome<Cancellation> {
             let outcome = use_of_end(State::Canceled);
             ledger::return_hold(db, seq, outcome, from_millisecond(at))?;
             tally::take_back(db, id)?;
+            Teller::prepare(db, now)?
+                .tell(|| News::of_message(account, id, State::Canceled, at))?;
             Cancellation::Canceled
         }
     })

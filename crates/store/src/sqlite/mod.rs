@@ -23,6 +23,7 @@ mod ledger;
 mod media;
 mod menus;
 mod messages;
+mod news;
 mod open;
 mod people;
 mod purge;
@@ -43,6 +44,8 @@ mod term;
 mod told;
 mod users;
 mod web;
+mod webhook;
+mod webhooks;
 mod writer;
 
 use std::fs::File;

@@ -14,11 +14,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Outcome;
+use super::news::Teller;
 use super::row::{MESSAGE_COLUMNS, MessageRow, message_columns, millis, number};
 use super::settle::expect_one;
 use super::{SqliteStore, ledger, settle, tally};
 use crate::codes;
 use crate::ledger::use_of_end;
+use crate::webhook::News;
 
 #[async_trait]
 impl QueueStore for SqliteStore {
@@ -57,7 +59,8 @@ impl QueueStore for SqliteStore {
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settled>, StoreError> {
         let rows = settlements.len();
-        self.write(rows, move |db| settle::settle(db, &settlements))
+        let now = millis(self.clock.now());
+        self.write(rows, move |db| settle::settle(db, &settlements, now))
             .await
     }
 
@@ -208,15 +211,15 @@ fn understand(work: Work, until: Timestamp) -> Option<Claimed> {
 }
 
 /// An open message whose time is over: its row, its id, whether it may have gone
-/// out.
-type Late = (i64, MessageId, bool);
+/// out, its account.
+type Late = (i64, MessageId, bool, i64);
 
 fn late(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<Late>> {
     let mut late = db.prepare_cached(
         "-- queue.late\n\
          SELECT w.seq, m.id, \
             coalesce(w.claimed_at, w.interrupted_at, w.first_uncertain_at) IS NOT NULL \
-            OR w.doubted \
+            OR w.doubted, w.account \
          FROM work w JOIN message m ON m.seq = w.seq \
          WHERE w.expires_at <= ?1 AND (w.claimed_at IS NULL OR w.due_at <= ?1) LIMIT ?2",
     )?;
@@ -224,7 +227,7 @@ fn late(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<Late>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let id = MessageId::from_bytes(row.get(1)?);
-        found.push((row.get(0)?, id, row.get(2)?));
+        found.push((row.get(0)?, id, row.get(2)?, row.get(3)?));
     }
     Ok(found)
 }
@@ -232,12 +235,13 @@ fn late(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<Late>> {
 fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
     let late = late(db, limit, now)?;
     let mut finisher = settle::Finisher::prepare(db)?;
+    let mut teller = Teller::prepare(db, now)?;
     // A holder that comes late must find its lease lost, not its work done.
     let mut end_lease = db.prepare_cached(
         "-- queue.end_lease\n\
          UPDATE work SET lease_token = lease_token + 1 WHERE seq = ?1 AND claimed_at IS NOT NULL",
     )?;
-    for (seq, id, may_have_gone_out) in &late {
+    for (seq, id, may_have_gone_out, account) in &late {
         end_lease.execute([seq])?;
         let over = settle::Over {
             state: if *may_have_gone_out {
@@ -254,8 +258,9 @@ fn expire(db: &Connection, limit: usize, now: i64) -> Outcome<Vec<MessageId>> {
         if over.state == State::Expired {
             tally::take_back(db, *id)?;
         }
+        teller.tell(|| News::of_message(*account, *id, over.state, now))?;
     }
-    Ok(late.into_iter().map(|(_, id, _)| id).collect())
+    Ok(late.into_iter().map(|(_, id, ..)| id).collect())
 }
 
 /// Ends claims under which nothing was sent. What earlier holders may have sent

@@ -8,7 +8,9 @@ use hongyan_wechat::{MsgId, OpenId, TemplateId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Outcome;
+use super::news::Teller;
 use super::row::{millis, number};
+use crate::webhook::News;
 
 /// Early receipts looked at by one call that joins: most of them may be for
 /// messages that another program sent.
@@ -52,9 +54,9 @@ pub(super) fn take(
     db: &Connection,
     account: AccountId,
     receipt: &NewReceipt,
-    now: i64,
+    teller: &mut Teller<'_>,
 ) -> Outcome<Taken> {
-    if let Some(id) = by_number(db, account, receipt)? {
+    if let Some(id) = by_number(db, account, receipt, teller)? {
         return Ok(Taken::Settled(id));
     }
     let msgid = stored(receipt.msgid);
@@ -68,7 +70,7 @@ pub(super) fn take(
     if is_known {
         return Ok(Taken::Known);
     }
-    let found = by_person(db, account, receipt)?;
+    let found = by_person(db, account, receipt, teller)?;
     db.prepare_cached(
         "-- receipt.keep\n\
          INSERT INTO early_receipt (account, msgid, openid, template_id, delivered, status, at, \
@@ -83,7 +85,7 @@ pub(super) fn take(
         receipt.delivered,
         receipt.status,
         millis(receipt.at),
-        now,
+        teller.now(),
         found.is_some(),
     ])?;
     Ok(found.map_or(Taken::Kept, Taken::Settled))
@@ -94,6 +96,7 @@ fn by_number(
     db: &Connection,
     account: AccountId,
     receipt: &NewReceipt,
+    teller: &mut Teller<'_>,
 ) -> Outcome<Option<MessageId>> {
     let seq: Option<i64> = db
         .prepare_cached(
@@ -102,7 +105,8 @@ fn by_number(
         )?
         .query_one([account.0, stored(receipt.msgid)], |row| row.get(0))
         .optional()?;
-    seq.map(|seq| end(db, seq, receipt)).transpose()
+    seq.map(|seq| end(db, (account, seq), receipt, teller))
+        .transpose()
 }
 
 /// The oldest message to this person with this template that WeChat gave no
@@ -111,6 +115,7 @@ fn by_person(
     db: &Connection,
     account: AccountId,
     receipt: &NewReceipt,
+    teller: &mut Teller<'_>,
 ) -> Outcome<Option<MessageId>> {
     let Some(template) = &receipt.template_id else {
         return Ok(None);
@@ -126,11 +131,17 @@ fn by_person(
             |row| row.get(0),
         )
         .optional()?;
-    seq.map(|seq| end(db, seq, receipt)).transpose()
+    seq.map(|seq| end(db, (account, seq), receipt, teller))
+        .transpose()
 }
 
 /// Writes the receipt down; nobody waits for it any more.
-fn end(db: &Connection, seq: i64, receipt: &NewReceipt) -> Outcome<MessageId> {
+fn end(
+    db: &Connection,
+    (account, seq): (AccountId, i64),
+    receipt: &NewReceipt,
+    teller: &mut Teller<'_>,
+) -> Outcome<MessageId> {
     let state = if receipt.delivered {
         State::Delivered
     } else {
@@ -138,22 +149,27 @@ fn end(db: &Connection, seq: i64, receipt: &NewReceipt) -> Outcome<MessageId> {
     };
     db.prepare_cached("-- receipt.awaited\nDELETE FROM awaited WHERE seq = ?1")?
         .execute([seq])?;
-    db.prepare_cached(
-        "-- receipt.end\n\
+    let ended = db
+        .prepare_cached(
+            "-- receipt.end\n\
          UPDATE outcome SET state = ?2, receipt_status = ?3, receipt_at = ?4, wechat_msgid = ?5 \
          WHERE seq = ?1 AND state = 1",
-    )?
-    .execute(params![
-        seq,
-        state.code(),
-        receipt.status,
-        millis(receipt.at),
-        stored(receipt.msgid),
-    ])?;
+        )?
+        .execute(params![
+            seq,
+            state.code(),
+            receipt.status,
+            millis(receipt.at),
+            stored(receipt.msgid),
+        ])?;
     let id = db
         .prepare_cached("-- receipt.message\nSELECT id FROM message WHERE seq = ?1")?
         .query_one([seq], |row| row.get(0))?;
-    Ok(MessageId::from_bytes(id))
+    let id = MessageId::from_bytes(id);
+    if ended > 0 {
+        teller.tell(|| News::of_message(account.0, id, state, millis(receipt.at)))?;
+    }
+    Ok(id)
 }
 
 /// An early receipt: its place, its account, itself.
@@ -221,14 +237,15 @@ pub(super) fn joinable(db: &Connection, from: i64, limit: usize) -> Outcome<Join
 }
 
 /// Joins early receipts with their messages.
-pub(super) fn join(db: &Connection, receipts: &[Early]) -> Outcome<Vec<MessageId>> {
+pub(super) fn join(db: &Connection, receipts: &[Early], now: i64) -> Outcome<Vec<MessageId>> {
     let mut joined = Vec::new();
+    let mut teller = Teller::prepare(db, now)?;
     for (seq, account, receipt) in receipts {
-        if let Some(id) = by_number(db, *account, receipt)? {
+        if let Some(id) = by_number(db, *account, receipt, &mut teller)? {
             db.prepare_cached("-- receipt.joined\nDELETE FROM early_receipt WHERE seq = ?1")?
                 .execute([seq])?;
             joined.push(id);
-        } else if let Some(id) = by_person(db, *account, receipt)? {
+        } else if let Some(id) = by_person(db, *account, receipt, &mut teller)? {
             db.prepare_cached(
                 "-- receipt.told\nUPDATE early_receipt SET joined = 1 WHERE seq = ?1",
             )?

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::fault::{Fault, Outcome};
+use super::news::Teller;
 use super::row::{millis, number, optional_millis};
 use super::{ledger, receipt, reroute, tally};
 use crate::ledger::takes_tally_back;
+use crate::webhook::News;
 
 /// The end of a message's sending.
 #[derive(Debug)]
@@ -23,14 +25,18 @@ pub(super) struct Over<'a> {
 }
 
 /// One answer for each, in order.
-pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec<Settled>> {
+pub(super) fn settle(
+    db: &Connection,
+    settlements: &[Settlement],
+    now: i64,
+) -> Outcome<Vec<Settled>> {
     let mut settler = Settler {
         db,
         find: db.prepare_cached(
             "-- settle.find\n\
              SELECT m.seq, coalesce(w.attempt_count, o.attempt_count), \
                 coalesce(w.lease_token, o.lease_token) = ?2, w.claimed_at IS NOT NULL, \
-                h.seq IS NOT NULL \
+                h.seq IS NOT NULL, m.account \
              FROM message m \
              LEFT JOIN work w ON w.seq = m.seq LEFT JOIN outcome o ON o.seq = m.seq \
              LEFT JOIN hold h ON h.seq = m.seq \
@@ -42,6 +48,7 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Outcome<Vec
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?,
         finisher: Finisher::prepare(db)?,
+        teller: Teller::prepare(db, now)?,
     };
     settlements
         .iter()
@@ -57,6 +64,7 @@ struct Found {
     is_last_lease: bool,
     is_held: bool,
     holds_consent: bool,
+    account: i64,
 }
 
 /// The statements nearly every settlement needs, looked up once for many.
@@ -65,6 +73,7 @@ struct Settler<'db> {
     find: CachedStatement<'db>,
     attempt: CachedStatement<'db>,
     finisher: Finisher<'db>,
+    teller: Teller<'db>,
 }
 
 impl Settler<'_> {
@@ -80,6 +89,7 @@ impl Settler<'_> {
                         is_last_lease: row.get(2)?,
                         is_held: row.get(3)?,
                         holds_consent: row.get(4)?,
+                        account: row.get(5)?,
                     })
                 },
             )
@@ -107,12 +117,12 @@ impl Settler<'_> {
             tally::take_back(self.db, settlement.message)?;
         }
         match &settlement.decision {
-            Decision::Settle { state, msgid } => self.finish(seq, *state, *msgid, settlement)?,
+            Decision::Settle { state, msgid } => self.finish(&found, *state, *msgid, settlement)?,
             Decision::RetryAt { at: until } => wait(self.db, seq, *until, settlement)?,
             Decision::Park { .. } => wait(self.db, seq, settlement.at, settlement)?,
             Decision::Reroute(way) => {
                 if !reroute::go_on(self.db, seq, way, settlement)? {
-                    self.finish(seq, State::Failed, None, settlement)?;
+                    self.finish(&found, State::Failed, None, settlement)?;
                 }
             }
         }
@@ -129,7 +139,7 @@ impl Settler<'_> {
 
     fn finish(
         &mut self,
-        seq: i64,
+        found: &Found,
         state: State,
         msgid: Option<MsgId>,
         settlement: &Settlement,
@@ -140,7 +150,9 @@ impl Settler<'_> {
             at: millis(settlement.at),
             attempts: &settlement.attempts,
         };
-        self.finisher.finish(seq, &over)
+        self.finisher.finish(found.seq, &over)?;
+        self.teller
+            .tell(|| News::of_message(found.account, settlement.message, state, over.at))
     }
 
     fn note_attempts(&mut self, seq: i64, before: i64, attempts: &[Attempt]) -> Outcome<()> {
