@@ -77,9 +77,7 @@ pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
-pub use webhooks::{
-    SECRET_OVERLAP, Told, WebhookRefusal, WebhookSettings, WebhookUrlFault, WebhookWords,
-};
+pub use webhooks::{SECRET_OVERLAP, Told, WebhookSettings, WebhookUrlFault, WebhookWords};
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -89,7 +89,10 @@ impl Backend {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> (StatusCode, HeaderMap, String) {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> (StatusCode, HeaderMap, String) {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let headers = parts.headers.iter().map(|(name, value)| {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hongyan_domain::clock::after;
 use hongyan_domain::port::{Idempotency, Page, StoreError};
 use hongyan_domain::webhook::{
-    EventType, FormerSecret, MOST_WEBHOOKS, Webhook, WebhookChange, WebhookDelivery,
-    WebhookDeliveryFilter, WebhookSecret,
+    EventType, FormerSecret, Webhook, WebhookChange, WebhookDelivery, WebhookDeliveryFilter,
+    WebhookSecret,
 };
 use hongyan_domain::{AccountId, MessageId, WebhookDeliveryId, WebhookId};
 use jiff::Timestamp;
@@ -43,17 +43,6 @@ pub enum WebhookUrlFault {
         "url leads into a private network, which [webhooks] allow_private = true in the configuration would allow"
     )]
     Private,
-}
-
-/// Why an endpoint cannot be added.
-#[derive(Debug, thiserror::Error)]
-pub enum WebhookRefusal {
-    /// There are enough.
-    #[error("there are {MOST_WEBHOOKS} webhooks already, which is the most; remove one")]
-    TooMany,
-    /// Storage's.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Engine {
@@ -111,15 +100,12 @@ impl Engine {
     /// Stores an endpoint; what happens from now on is told to it.
     ///
     /// # Errors
-    /// There are enough; storage's.
+    /// `InUse` where there are enough; storage's.
     pub async fn add_webhook(
         &self,
         webhook: &Webhook,
         idempotency: Option<Idempotency>,
-    ) -> Result<(), WebhookRefusal> {
-        if self.store.webhooks().await?.len() >= MOST_WEBHOOKS {
-            return Err(WebhookRefusal::TooMany);
-        }
+    ) -> Result<(), StoreError> {
         self.store
             .add_webhook(webhook, idempotency.as_ref())
             .await?;

@@ -9,7 +9,7 @@ mod post;
 mod schedule;
 mod told;
 
-pub use manage::{SECRET_OVERLAP, WebhookRefusal, WebhookUrlFault};
+pub use manage::{SECRET_OVERLAP, WebhookUrlFault};
 pub use told::{Told, WebhookWords};
 
 use std::collections::HashMap;

@@ -20,18 +20,14 @@ async fn a_secret_is_shown_when_it_is_made_and_nowhere_else() {
     let app = App::new().await;
     let admin = app.key(Scope::Admin, &[]).await;
     let wanted = json!({"url": URL, "events": ["message.failed", "message.failed"]});
-    let answer = app
-        .post_once(&admin, "/v1/webhooks", "k", &wanted)
-        .await;
+    let answer = app.post_once(&admin, "/v1/webhooks", "k", &wanted).await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let made = answer.is(201);
     assert_eq!(made["events"], json!(["message.failed"]));
     assert_eq!(made["enabled"], true);
     let secret = made["secret"].as_str().unwrap();
     assert!(secret.starts_with("whsec_"), "{secret}");
-    let again = app
-        .post_once(&admin, "/v1/webhooks", "k", &wanted)
-        .await;
+    let again = app.post_once(&admin, "/v1/webhooks", "k", &wanted).await;
     assert_eq!(again.is(201), made, "a repeat makes no second one");
 
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
@@ -48,9 +44,7 @@ async fn a_secret_is_shown_when_it_is_made_and_nowhere_else() {
     assert_ne!(rotated["secret"], made["secret"]);
     assert!(rotated["former_secret_ends_at"].is_string(), "{rotated}");
     assert_eq!(app.delete(&admin, &path).await.status, 204);
-    app.get(&admin, &path)
-        .await
-        .problem(404, "unknown_webhook");
+    app.get(&admin, &path).await.problem(404, "unknown_webhook");
 }
 
 #[tokio::test]
@@ -70,14 +64,23 @@ async fn a_webhook_is_switched_off_and_on() {
         .await
         .problem(409, "webhook_disabled");
     let on = app.patch(&admin, &path, &change(true)).await.is(200);
-    assert_eq!((&on["enabled"], &on["disabled"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&on["enabled"], &on["disabled"]),
+        (&json!(true), &Value::Null)
+    );
     let ping = app
         .post(&admin, &format!("{path}/ping"), &json!({}))
         .await
         .is(202);
-    assert_eq!((&ping["event"], &ping["state"]), (&json!("webhook.ping"), &json!("pending")));
+    assert_eq!(
+        (&ping["event"], &ping["state"]),
+        (&json!("webhook.ping"), &json!("pending"))
+    );
     let list = app
-        .get(&admin, &format!("{path}/deliveries?event=webhook.ping&state=pending"))
+        .get(
+            &admin,
+            &format!("{path}/deliveries?event=webhook.ping&state=pending"),
+        )
         .await
         .is(200);
     assert_eq!(list["items"][0], ping);
@@ -109,9 +112,13 @@ async fn what_is_wrong_with_a_webhook_is_said_at_once() {
         .collect();
     assert_eq!(places, ["/url", "/description", "/accounts/1", "/events/0"]);
     let (path, _) = made(&app, &admin, json!([])).await;
-    app.post(&admin, &format!("{path}/rotate-secret"), &json!({"overlap_hours": 169}))
-        .await
-        .problem(422, "validation_failed");
+    app.post(
+        &admin,
+        &format!("{path}/rotate-secret"),
+        &json!({"overlap_hours": 169}),
+    )
+    .await
+    .problem(422, "validation_failed");
     app.get(&admin, &format!("{path}/deliveries?state=lost"))
         .await
         .problem(400, "invalid_query");

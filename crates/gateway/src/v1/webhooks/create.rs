@@ -1,6 +1,7 @@
 use axum::response::Response;
 use hongyan_api::{NewWebhook, WebhookWithSecret};
-use hongyan_engine::WebhookRefusal;
+use hongyan_domain::port::StoreError;
+use hongyan_domain::webhook::MOST_WEBHOOKS;
 use http::StatusCode;
 
 use super::{account_id, must_cover, shown_once};
@@ -55,10 +56,10 @@ pub(crate) async fn create(
     let once = request.keep(&caller, StatusCode::CREATED.as_u16(), &body);
     match engine.add_webhook(&made, once).await {
         Ok(()) => Ok(secret(respond(StatusCode::CREATED, body))),
-        Err(WebhookRefusal::TooMany) => Err(Problem::new(
+        Err(StoreError::InUse { .. }) => Err(Problem::new(
             Code::TooManyWebhooks,
-            WebhookRefusal::TooMany.to_string(),
+            format!("there are {MOST_WEBHOOKS} webhooks already, which is the most; remove one"),
         )),
-        Err(WebhookRefusal::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
