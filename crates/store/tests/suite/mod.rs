@@ -32,6 +32,7 @@ mod tallies;
 mod template_changes;
 mod templates;
 mod web;
+mod webhooks;
 
 pub(crate) use expansion::{Stage, Walk};
 pub(crate) use inbox::FILLED;
