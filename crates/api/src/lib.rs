@@ -41,8 +41,8 @@ pub use account::{
     TokenRefreshes,
 };
 pub use broadcast::{
-    Audience, Broadcast, BroadcastProgress, BroadcastRecipient, BroadcastState, NewBroadcast,
-    SkippedRecipient,
+    Audience, Broadcast, BroadcastPreview, BroadcastProgress, BroadcastRecipient, BroadcastState,
+    NewBroadcast, PersonPreview, SkippedRecipient,
 };
 pub use callback::{
     BodyEncoding, Callback, CallbackDetail, CallbackFilter, CallbackMode, Forward, ReplayCallback,

@@ -49,10 +49,11 @@ mod webhooks;
 
 pub use ask::ManageError;
 pub use broadcast::{
-    BroadcastProgress, NewBroadcast, PlannedBroadcast, Steered, Upload, UploadRefusal,
+    BroadcastPreview, BroadcastProgress, NewBroadcast, PersonPreview, PlannedBroadcast, Steered,
+    Upload, UploadRefusal,
 };
 pub use calls::WechatClient;
-pub use check::{CheckReport, CheckStep, StepState};
+pub use check::{CheckReport, CheckStep, Sentence, StepState};
 pub use console::{ConsoleRefusal, SignedIn, hash_password, make_operator, make_password};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;

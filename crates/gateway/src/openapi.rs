@@ -56,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(messages::cancel::cancel))
         .routes(routes!(messages::retry::retry))
         .routes(routes!(broadcasts::list::list, broadcasts::create::create))
+        .routes(routes!(broadcasts::preview::preview))
         .routes(routes!(broadcasts::show::show))
         .routes(routes!(broadcasts::upload::upload))
         .routes(routes!(broadcasts::steer::complete))
@@ -89,6 +90,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             templates::field_names::set,
             templates::field_names::remove
         ))
+        .routes(routes!(templates::senders::senders))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(
@@ -136,6 +138,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             reply_rules::show::show,
             reply_rules::replace::replace
         ))
+        .routes(routes!(reply_rules::attempt::attempt))
         .routes(routes!(callbacks::list::list))
         .routes(routes!(callbacks::show::show))
         .routes(routes!(callbacks::replay::replay))

@@ -133,6 +133,9 @@ pub struct Waiting {
     pub reason: WaitingFor,
     /// In a sentence.
     pub detail: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub detail_zh: String,
     /// When this ends by itself, if it does.
     pub until: Option<Timestamp>,
     /// WeChat's code, where it is the cause.

@@ -404,8 +404,8 @@ impl EngineCollector {
         )?;
         flag(
             "hongyan_account_parked",
-            "1 while the account waits because its allowance at WeChat is used up.",
-            &|account| account.parked_until(now).is_some(),
+            "1 while messages wait because the account's allowance at WeChat for their kind is used up.",
+            &|account| account.parked(now).is_some(),
         )?;
         flag(
             "hongyan_account_blocked",

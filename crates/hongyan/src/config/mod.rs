@@ -50,6 +50,9 @@ pub(crate) struct Config {
     /// Accounts that must exist; those of the same name are brought in line at
     /// every start.
     pub(crate) accounts: Vec<DeclaredAccount>,
+    /// Where the phones of a sandbox are, for the console to say; only the demo has them.
+    #[serde(skip)]
+    pub(crate) phone_url: Option<String>,
     /// The folder relative paths count from.
     #[serde(skip)]
     base: PathBuf,
