@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::extract::Gateway;
 use crate::metrics::{Metrics, observe};
 use crate::problem::{Code, Problem};
-use crate::{callback, console, docs, h5, health, openapi};
+use crate::{callback, console, convert, docs, h5, health, openapi};
 
 /// How the gateway answers.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
 
 /// Everything the gateway answers, and its metrics apart.
 pub fn routers(engine: Engine, settings: GatewaySettings) -> Routers {
+    // What is posted says things as the API does.
+    engine.set_webhook_words(convert::webhook::data);
     let counted = Metrics::of(engine.clone());
     let metrics = counted.clone().router();
     let with_metrics = settings.metrics;

@@ -13,6 +13,7 @@ use crate::extract::Gateway;
 use crate::v1::{
     accounts, blacklist, broadcasts, callbacks, console, contacts, errcodes, grants, keys, live,
     media, menu, messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +36,7 @@ use crate::v1::{
         (name = "qrcodes", description = "Codes people scan, and who came by them"),
         (name = "media", description = "Files shown in messages"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
+        (name = "webhooks", description = "Your programs are told what happens"),
         (name = "keys", description = "API keys"),
         (name = "stats", description = "What happens, now and over time"),
         (name = "console", description = "Who uses the console, and their sessions"),
@@ -140,6 +142,18 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(callbacks::list::list))
         .routes(routes!(callbacks::show::show))
         .routes(routes!(callbacks::replay::replay))
+        .routes(routes!(webhooks::list::list, webhooks::create::create))
+        .routes(routes!(
+            webhooks::show::show,
+            webhooks::change::change,
+            webhooks::remove::remove
+        ))
+        .routes(routes!(webhooks::rotate::rotate))
+        .routes(routes!(webhooks::ping::ping))
+        .routes(routes!(webhooks::retry::retry))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::show))
+        .routes(routes!(webhooks::deliveries::retry))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
         .routes(routes!(live::history::history))

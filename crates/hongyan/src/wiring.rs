@@ -144,6 +144,7 @@ pub(crate) async fn open_engine(
         retention: config.retention.settings(),
         templates: config.templates.settings(),
         trace,
+        webhooks: config.webhooks.settings(),
     };
     let client = Client::new(transport, config.wechat.bases());
     let OpenStore { store, clock } = opened;

@@ -132,6 +132,7 @@ pub(crate) fn message(
         deferred_until: message
             .handling
             .and_then(|handling| handling.deferred_until),
+        webhooks: None,
     }
 }
 
