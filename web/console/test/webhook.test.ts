@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { CHECKS, deliveryTone, moves, standingOf, subjectLink, type Delivery, type Webhook } from '../src/logic/webhook';
 
@@ -44,14 +43,17 @@ describe('the check for Node.js', () => {
     const code = CHECKS.find((one) => one.name === 'Node.js')?.code ?? '';
     const module = `data:text/javascript,${encodeURIComponent(`${code}\nexport { isOurs };`)}`;
     const { isOurs } = (await import(/* @vite-ignore */ module)) as { isOurs: (...of: unknown[]) => boolean };
-    const key = Buffer.alloc(32, 7);
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    const base64 = (of: Uint8Array) => btoa(String.fromCharCode(...of));
+    const key = new Uint8Array(32).fill(7);
     const at = String(Math.floor(Date.now() / 1000));
-    const body = Buffer.from('{"type":"webhook.ping"}');
-    const signature = createHmac('sha256', key).update(`whd_1.${at}.`).update(body).digest('base64');
-    const headers = { 'webhook-id': 'whd_1', 'webhook-timestamp': at, 'webhook-signature': `v1,AAAA v1,${signature}` };
-    const secret = `whsec_${key.toString('base64')}`;
-    expect(isOurs(secret, headers, body)).toBe(true);
-    expect(isOurs(secret, headers, Buffer.from('{}'))).toBe(false);
-    expect(isOurs(secret, { ...headers, 'webhook-timestamp': '1700000000' }, body)).toBe(false);
+    const body = '{"type":"webhook.ping"}';
+    const signer = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    const sum = new Uint8Array(await crypto.subtle.sign('HMAC', signer, bytes(`whd_1.${at}.${body}`)));
+    const headers = { 'webhook-id': 'whd_1', 'webhook-timestamp': at, 'webhook-signature': `v1,AAAA v1,${base64(sum)}` };
+    const secret = `whsec_${base64(key)}`;
+    expect(isOurs(secret, headers, bytes(body))).toBe(true);
+    expect(isOurs(secret, headers, bytes('{}'))).toBe(false);
+    expect(isOurs(secret, { ...headers, 'webhook-timestamp': '1700000000' }, bytes(body))).toBe(false);
   });
 });
