@@ -67,6 +67,8 @@ class Demo {
     this.sandbox = demo.sandbox_url;
     this.key = demo.api_key;
     this.account = demo.accounts.find((account) => account.name === 'demo-oa');
+    this.mini = demo.accounts.find((account) => account.name === 'demo-mp');
+    this.people = demo.people;
     this.person = demo.people[0];
     this.openid = this.person.openids[this.account.appid];
   }

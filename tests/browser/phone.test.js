@@ -57,7 +57,9 @@ describe('phone', { timeout: 120_000 }, () => {
     await row.waitFor();
     assert.equal(await row.locator('.badge').count(), 0);
     // The call is in the inspector, with the answer.
-    await page.locator('.call', { hasText: '/cgi-bin/message/template/send' }).first().click();
+    const call = page.locator('.call', { hasText: '/cgi-bin/message/template/send' }).first();
+    await call.getByText(`${demo.person.nickname} · 订单发货通知`).waitFor();
+    await call.click();
     await page.locator('.call pre', { hasText: '毛笔' }).waitFor();
     await page.locator('.call pre', { hasText: 'msgid' }).waitFor();
     await accessible();
@@ -77,7 +79,7 @@ describe('phone', { timeout: 120_000 }, () => {
     await phone().getByText('这条回复来自演示账号的回复规则').waitFor();
     await accessible();
     // The callback is there unsealed.
-    const push = page.locator('.call', { hasText: '/callback/demo-oa' }).first();
+    const push = page.locator('.call', { hasText: '关关 · text 帮助' }).first();
     await push.click();
     await push.locator('pre', { hasText: '帮助' }).first().waitFor();
 
@@ -202,6 +204,39 @@ describe('phone', { timeout: 120_000 }, () => {
     await page.getByText('没有符合筛选的记录').waitFor();
   });
 
+  it('makes receipts say something else than the truth', async () => {
+    await inspect('故障');
+    const receipts = page.locator('.block', { has: page.getByRole('heading', { name: '回执' }) });
+    await receipts.getByLabel('报告').selectOption('user_block');
+    await receipts.getByRole('button', { name: '保存' }).click();
+    await page.getByText('回执设置已保存').waitFor();
+    const data = { thing1: '墨', time2: '2026-11-20 10:00' };
+    const sent = await demo.send({ kind: 'template', template_id: demo.template('template'), data });
+    let told = sent;
+    for (let look = 0; told.status === 'accepted' && look < 200; look++) {
+      await page.waitForTimeout(25);
+      told = await demo.api('GET', `/messages/${sent.message_id}`);
+    }
+    assert.equal(told.status, 'undelivered', JSON.stringify(told));
+    await receipts.getByLabel('报告').selectOption('');
+    await receipts.getByRole('button', { name: '保存' }).click();
+    await page.waitForFunction(
+      ([appid]) => fetch(`/sandbox/v1/accounts/${appid}/receipts`).then((a) => a.json()).then((a) => !a.status),
+      [account().appid],
+    );
+  });
+
+  it('has phones of several makes', async () => {
+    const made = await newPerson('阿苹');
+    await tab('我');
+    await phone().getByRole('combobox', { name: /手机系统/ }).selectOption('ios');
+    await page.waitForFunction(
+      ([id]) => fetch(`/sandbox/v1/people/${id}`).then((a) => a.json()).then((p) => p.platform === 'ios'),
+      [made.person_id],
+    );
+    await accessible();
+  });
+
   it('moves the clock, adds accounts and people, and says what is wrong', async () => {
     await inspect('时钟与额度');
     await page.getByRole('button', { name: '+ 2 小时' }).click();
@@ -254,6 +289,12 @@ describe('phone', { timeout: 120_000 }, () => {
   });
 
   it('fits a real phone', async () => {
+    // More people than there is room for, the last with something unread.
+    for (const nickname of ['欧阳小山', '司徒明月', '上官婉秋', '诸葛长风']) {
+      const { person_id } = await demo.control('POST', '/people', { nickname });
+      const follow = { action: 'follow', appid: account().appid };
+      await demo.control('POST', `/people/${person_id}/actions`, follow);
+    }
     await context.close();
     await open({ viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
     const wide = () => page.evaluate(() => document.documentElement.scrollWidth);
@@ -278,7 +319,7 @@ describe('phone', { timeout: 120_000 }, () => {
     session.on('Network.loadingFinished', (one) => (bytes += one.encodedDataLength));
     page.on('request', () => (requests += 1));
     await page.goto(`${demo.sandbox}/`);
-    await page.getByRole('status').getByText('实时').waitFor();
+    await page.getByRole('status').getByText('实时', { exact: true }).waitFor();
     await page.waitForTimeout(300);
     assert.ok(bytes < 300_000, `${bytes} bytes`);
     const before = requests;

@@ -12,6 +12,8 @@ class Visit {
     const context = await browser.newContext({
       locale: 'zh-CN',
       viewport: { width: 1280, height: 860 },
+      // Colours half way from one to another have a contrast of their own.
+      reducedMotion: 'reduce',
       ...options,
     });
     const page = await context.newPage();
@@ -103,6 +105,8 @@ class ConsoleVisit extends Visit {
     }
     await this.go('sign-in');
     await this.fillSignIn(who);
+    // The page to sign in has a heading, too.
+    await this.page.waitForURL((url) => !url.hash.startsWith('#/sign-in'));
     await this.page.locator('main h1').waitFor();
   }
 }

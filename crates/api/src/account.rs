@@ -392,7 +392,7 @@ pub enum HealthStatus {
     /// WeChat refuses what it sends (48001, 50002, 40164 and kin); its messages, or
     /// those of `kinds`, wait, and one is tried at `next_try_at`.
     Blocked,
-    /// Its allowance at WeChat is used up; its messages wait until `until`.
+    /// Its allowance at WeChat is used up; its messages of `kinds` wait until `until`.
     Parked,
     /// Somebody switched it off.
     Disabled,
@@ -425,7 +425,7 @@ pub struct Health {
     /// When we ask WeChat again by ourselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try_at: Option<Timestamp>,
-    /// The kinds of messages that are blocked; left out = all.
+    /// The kinds of messages that are blocked or parked; left out = all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<Kind>,
 }
@@ -453,8 +453,14 @@ pub struct CheckStep {
     pub state: StepState,
     /// What was found.
     pub detail: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub detail_zh: String,
     /// What to do about it.
     pub fix: Option<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub fix_zh: Option<String>,
     /// WeChat's code, where it answered with one.
     pub errcode: Option<i64>,
     /// WeChat's request id.

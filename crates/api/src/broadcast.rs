@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 
 use crate::message::{
     Data, Fallback, Kind, Language, MiniProgramLink, MiniProgramState, OnUnknown, Overflow,
-    Priority, SlotValue,
+    Priority, SlotValue, Validation,
 };
+use crate::problem::Violation;
 
 /// One person to be told: exactly one of `openid`, `unionid` and `user_id`, with what
 /// is theirs.
@@ -175,6 +176,28 @@ impl NewBroadcast {
             metadata: None,
         }
     }
+}
+
+/// What a broadcast would say. Nothing was made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BroadcastPreview {
+    /// Whether it could be made and everybody who was named would be told.
+    pub valid: bool,
+    /// What is wrong with it, whoever it is for.
+    pub violations: Vec<Violation>,
+    /// What each of the people named would get, in their order. Empty where none are
+    /// named, or where what is said cannot be read.
+    pub people: Vec<PersonPreview>,
+}
+
+/// What one person would get by the first way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PersonPreview {
+    /// As they were named.
+    pub who: String,
+    /// Their card, and every further rule that breaks with their data.
+    #[serde(flatten)]
+    pub check: Validation,
 }
 
 /// Where a broadcast stands.

@@ -51,6 +51,11 @@ pub struct ConsoleSession {
     pub name: String,
     /// What they may do.
     pub scopes: Vec<Scope>,
+    /// Where the phones are on which messages arrive: only of a demo, whose people are
+    /// not real.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "http://127.0.0.1:8700/")]
+    pub phone_url: Option<String>,
 }
 
 /// Whether anybody uses the console yet.

@@ -33,6 +33,7 @@ mod template;
 mod timing;
 mod user;
 mod web;
+mod webhook;
 
 pub use account::{
     AccessToken, Account, AccountKind, Backend, CallbackKeys, CallbackSettings, CallbackState,
@@ -40,8 +41,8 @@ pub use account::{
     TokenRefreshes,
 };
 pub use broadcast::{
-    Audience, Broadcast, BroadcastProgress, BroadcastRecipient, BroadcastState, NewBroadcast,
-    SkippedRecipient,
+    Audience, Broadcast, BroadcastPreview, BroadcastProgress, BroadcastRecipient, BroadcastState,
+    NewBroadcast, PersonPreview, SkippedRecipient,
 };
 pub use callback::{
     BodyEncoding, Callback, CallbackDetail, CallbackFilter, CallbackMode, Forward, ReplayCallback,
@@ -88,3 +89,8 @@ pub use template::{
 pub use timing::{FrequencyCap, QuietAction, QuietHours};
 pub use user::{BindUser, User};
 pub use web::{JsSignature, Login, NewLogin, RedeemTicket, SignPage, TicketHolder};
+pub use webhook::{
+    ChangeWebhook, Disabled, EventType, NewWebhook, RetriedWebhook, RetryWebhook,
+    RotateWebhookSecret, Webhook, WebhookBody, WebhookDelivery, WebhookDeliveryDetail,
+    WebhookDeliveryFilter, WebhookDeliveryState, WebhookTry, WebhookWithSecret, WhyDisabled,
+};

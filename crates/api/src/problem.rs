@@ -18,6 +18,10 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request and what to do.
     pub detail: String,
+    /// The same in Chinese; where only the English names what this request is about,
+    /// what the code means.
+    #[serde(default)]
+    pub detail_zh: String,
     /// The stable name of the problem.
     #[schema(example = "validation_failed")]
     pub code: String,

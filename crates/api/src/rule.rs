@@ -1,5 +1,6 @@
 //! Reply rules, as the API and TOML files write them.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -171,4 +172,57 @@ pub struct NewsArticle {
     pub pic_url: String,
     /// Where a tap leads.
     pub url: String,
+}
+
+/// Something a person may do, to see what the rules would answer. Nothing is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TryRules {
+    /// Rules that are not in force yet; left out = the account's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RuleSet>,
+    /// WeChat's `MsgType`; left out = `event` where `event` is given, `text` else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub msg_type: Option<String>,
+    /// The text of a text message, or of a voice message that WeChat recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "help")]
+    pub text: Option<String>,
+    /// WeChat's `Event`, such as `subscribe`, `CLICK`, `SCAN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// WeChat's `EventKey`; for `subscribe` by a code its scene.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Who does it; left out = `openid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// When; left out = now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// What rules would answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TriedRules {
+    /// Who answers.
+    pub outcome: TryOutcome,
+    /// The rule's name; `null` = no rule fits.
+    pub rule: Option<String>,
+    /// The rule's place among the rules, from 0 on; `null` = no rule fits.
+    pub index: Option<u32>,
+    /// The answer, with its variables filled in; `null` = none.
+    pub reply: Option<Answer>,
+}
+
+/// Who answers something a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TryOutcome {
+    /// A rule.
+    Rule,
+    /// The default, unless a program of the owner's is asked first.
+    Default,
+    /// No rule fits, and the default is not for this.
+    None,
 }

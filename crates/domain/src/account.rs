@@ -302,9 +302,13 @@ pub struct Breaker {
     pub next_try_at: Timestamp,
 }
 
-/// An account whose daily allowance at WeChat is used up.
+/// What WeChat's daily allowance is used up for. Each kind of message has an
+/// interface of its own at WeChat, with an allowance of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
+    /// The kinds of messages that wait. Empty = all.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
     /// When sending goes on.
     pub until: Timestamp,
     /// The errcode that said so (45009 and kin).
@@ -343,14 +347,56 @@ impl Account {
         &self.settings.name
     }
 
-    /// Until when nothing is sent because the day's allowance is used up.
+    /// What the day's allowance is used up for at `now`.
     #[must_use]
-    pub fn parked_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.state
-            .parked
-            .as_ref()
-            .map(|p| p.until)
-            .filter(|until| *until > now)
+    pub fn parked(&self, now: Timestamp) -> Option<&Parked> {
+        self.state.parked.as_ref().filter(|it| it.until > now)
+    }
+
+    /// Until when no message of this kind is sent because the day's allowance for
+    /// it is used up.
+    #[must_use]
+    pub fn parked_until(&self, kind: Kind, now: Timestamp) -> Option<Timestamp> {
+        self.parked(now)
+            .filter(|parked| parked.holds(kind))
+            .map(|parked| parked.until)
+    }
+}
+
+impl Parked {
+    /// Whether messages of this kind wait.
+    #[must_use]
+    pub fn holds(&self, kind: Kind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+
+    /// Once there is allowance left for this kind; nothing, if no other waits.
+    #[must_use]
+    pub fn without(mut self, kind: Kind) -> Option<Self> {
+        self.kinds.retain(|held| *held != kind);
+        (!self.kinds.is_empty()).then_some(self)
+    }
+
+    /// With what is known from before: all allowances of an account start again
+    /// at the same moment, and the answers of one day come in any order.
+    #[must_use]
+    pub fn joined_to(mut self, former: Option<&Self>) -> Self {
+        let Some(former) = former.filter(|former| former.until >= self.until) else {
+            return self;
+        };
+        if former.until > self.until {
+            return former.clone();
+        }
+        if former.kinds.is_empty() || self.kinds.is_empty() {
+            self.kinds.clear();
+        } else {
+            let known = former
+                .kinds
+                .iter()
+                .filter(|kind| !self.kinds.contains(kind));
+            self.kinds.splice(..0, known.copied().collect::<Vec<_>>());
+        }
+        self
     }
 }
 

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountSettings, AccountState, Illness, Parked};
 use hongyan_domain::clock::beijing_day;
+use hongyan_domain::message::Kind;
 use hongyan_domain::port::{Idempotency, RefreshCount, StoreError};
 
 use crate::credentials::{Credential, CredentialError, Health};
@@ -14,6 +15,9 @@ use crate::{Engine, IssuedToken};
 
 /// How many accounts ask WeChat for a token at the same time.
 const MAINTAINED_AT_ONCE: usize = 16;
+
+/// How many waiting messages are made due in one step: others write in between.
+const FORWARD_AT_ONCE: usize = 5000;
 
 impl Engine {
     /// The account of this name.
@@ -72,7 +76,8 @@ impl Engine {
             self.js_tickets.forget(id);
             self.store.drop_credential(id).await?;
         }
-        if account.state.parked.take().is_some() {
+        let parked = account.state.parked.take();
+        if parked.is_some() {
             self.store.set_parked(id, None).await?;
         }
         if account.state.illness.take().is_some() {
@@ -82,6 +87,7 @@ impl Engine {
             self.store.set_breaker(id, None).await?;
         }
         let account = self.registry.put(account);
+        self.bring_forward(id, parked).await;
         self.credentials.forgive(id).await;
         self.dispatcher.wake_account(id);
         Ok(account)
@@ -192,35 +198,51 @@ impl Engine {
 
     /// Nothing of this account is sent before the allowance starts again.
     pub(crate) async fn park(&self, id: AccountId, parked: Parked) {
-        let until = parked.until;
+        let (until, kinds) = (parked.until, parked.kinds.clone());
         let changed = self
             .change_state(id, |account| {
-                if account
-                    .state
-                    .parked
-                    .as_ref()
-                    .is_none_or(|known| known.until < until)
-                {
-                    account.state.parked = Some(parked);
-                }
+                account.state.parked = Some(parked.joined_to(account.state.parked.as_ref()));
             })
             .await;
         if let Some(account) = changed {
             tracing::warn!(
-                account = %account.name(), %until,
-                "WeChat's allowance is used up: the account waits"
+                account = %account.name(), %until, ?kinds,
+                "WeChat's allowance is used up: messages of these kinds wait"
             );
         }
     }
 
-    /// WeChat says that there is allowance left: the account waits no longer.
-    pub(crate) async fn unpark(&self, id: AccountId) {
-        if self
-            .change_state(id, |account| account.state.parked = None)
-            .await
-            .is_some()
-        {
+    /// WeChat says that there is allowance left for a kind of message, or for all
+    /// of them: they wait no longer.
+    pub(crate) async fn unpark(&self, id: AccountId, kind: Option<Kind>) {
+        let mut parked = None;
+        let changed = self
+            .change_state(id, |account| {
+                parked = account.state.parked.take();
+                account.state.parked = parked.clone().and_then(|parked| parked.without(kind?));
+            })
+            .await;
+        if changed.is_some() {
+            self.bring_forward(id, parked).await;
             self.dispatcher.wake_account(id);
+        }
+    }
+
+    /// Makes due what waited for the day's allowance to start again.
+    async fn bring_forward(&self, id: AccountId, parked: Option<Parked>) {
+        let Some(until) = parked.map(|parked| parked.until) else {
+            return;
+        };
+        loop {
+            match self.store.bring_forward(id, until, FORWARD_AT_ONCE).await {
+                Ok(moved) if moved == FORWARD_AT_ONCE => {}
+                Ok(_) => return,
+                Err(error) => {
+                    // They go out at that time, as they would have anyway.
+                    tracing::warn!(%error, "waiting messages could not be made due");
+                    return;
+                }
+            }
         }
     }
 

@@ -2,10 +2,12 @@
 
 use hongyan_domain::AccountId;
 use hongyan_domain::account::{Account, AccountKind, Breaker};
+use hongyan_domain::message::Kind;
 use hongyan_domain::port::StoreError;
 use hongyan_wechat::{AccessToken, ErrCode, api};
 
 use crate::Engine;
+use crate::calls;
 use crate::credentials::Credential;
 use crate::credentials::CredentialError;
 use crate::templates::WechatFailure;
@@ -23,6 +25,24 @@ pub enum StepState {
     Skipped,
 }
 
+/// A sentence in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
+}
+
+impl Sentence {
+    fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
+        Self {
+            en: en.into(),
+            zh: zh.into(),
+        }
+    }
+}
+
 /// One step of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckStep {
@@ -31,9 +51,9 @@ pub struct CheckStep {
     /// How it ended.
     pub state: StepState,
     /// What was seen.
-    pub detail: String,
+    pub detail: Sentence,
     /// What to do.
-    pub fix: Option<String>,
+    pub fix: Option<Sentence>,
     /// WeChat's code, where it refused.
     pub errcode: Option<i64>,
     /// WeChat's request id, where it refused.
@@ -50,35 +70,72 @@ pub struct CheckReport {
 }
 
 impl CheckStep {
-    fn new(name: &'static str, state: StepState, detail: impl Into<String>) -> Self {
+    fn new(
+        name: &'static str,
+        state: StepState,
+        en: impl Into<String>,
+        zh: impl Into<String>,
+    ) -> Self {
         Self {
             name,
             state,
-            detail: detail.into(),
+            detail: Sentence::new(en, zh),
             fix: None,
             errcode: None,
             rid: None,
         }
     }
 
+    fn skipped(name: &'static str) -> Self {
+        let (en, zh) = ("needs an access token", "需要先有接口凭证");
+        Self::new(name, StepState::Skipped, en, zh)
+    }
+
     fn failed(name: &'static str, failure: &WechatFailure) -> Self {
-        let mut step = Self::new(name, StepState::Failed, failure.to_string());
+        let zh = match failure {
+            WechatFailure::Refused(refusal) => {
+                format!("微信拒绝：错误码 {} {}", refusal.errcode, refusal.errmsg)
+            }
+            WechatFailure::Unreachable { reason } => format!("无法连接微信：{reason}"),
+            WechatFailure::Credential(error) => no_token_zh(error),
+            WechatFailure::Store(_) => "存储暂不可用，请稍后重试".to_owned(),
+            WechatFailure::Missing => "账号已不存在".to_owned(),
+        };
+        let mut step = Self::new(name, StepState::Failed, failure.to_string(), zh);
         match failure {
             WechatFailure::Refused(refusal) => {
                 step.errcode = Some(refusal.errcode.0);
                 step.rid = refusal.rid.clone();
-                step.fix = refusal.errcode.info().map(|info| info.fix_en.to_owned());
+                step.fix = known_cure(refusal.errcode);
             }
-            WechatFailure::Unreachable { .. } => {
-                step.fix = Some(
-                    "check the network from this machine to WeChat and [wechat] api_base"
-                        .to_owned(),
-                );
-            }
+            WechatFailure::Unreachable { .. } => step.fix = Some(check_network()),
             WechatFailure::Credential(_) | WechatFailure::Store(_) | WechatFailure::Missing => {}
         }
         step
     }
+}
+
+fn no_token_zh(error: &CredentialError) -> String {
+    match error {
+        CredentialError::Refused { illness } => {
+            format!("微信不给此账号接口凭证：{}", illness.reason)
+        }
+        CredentialError::Unavailable { reason, .. } => format!("暂时没有接口凭证：{reason}"),
+        CredentialError::Store(_) => "存储暂不可用，请稍后重试".to_owned(),
+        CredentialError::Missing => "账号已不存在".to_owned(),
+    }
+}
+
+fn known_cure(code: ErrCode) -> Option<Sentence> {
+    code.info()
+        .map(|info| Sentence::new(info.fix_en, info.fix_zh))
+}
+
+fn check_network() -> Sentence {
+    Sentence::new(
+        "check the network from this machine to WeChat and [wechat] api_base",
+        "请检查本机到微信的网络，以及 [wechat] api_base",
+    )
 }
 
 impl Engine {
@@ -107,11 +164,7 @@ impl Engine {
             Err(error) => {
                 steps.extend(no_credential(&error));
                 for name in ["templates", "quota"] {
-                    steps.push(CheckStep::new(
-                        name,
-                        StepState::Skipped,
-                        "needs an access token",
-                    ));
+                    steps.push(CheckStep::skipped(name));
                 }
             }
         }
@@ -167,6 +220,7 @@ impl Engine {
                 NAME,
                 StepState::Ok,
                 "WeChat answers calls from this address",
+                "微信接受来自本机地址的调用",
             ),
             Err(error) => CheckStep::failed(NAME, &error.into()),
         }
@@ -176,45 +230,57 @@ impl Engine {
         const NAME: &str = "templates";
         match self.sync_templates(account.id).await {
             Ok(report) if report.total == 0 => {
-                let mut step =
-                    CheckStep::new(NAME, StepState::Warning, "the account has no template");
-                step.fix =
-                    Some("add a template in WeChat's console, then sync the templates".to_owned());
+                let mut step = CheckStep::new(
+                    NAME,
+                    StepState::Warning,
+                    "the account has no template",
+                    "账号还没有模板",
+                );
+                step.fix = Some(Sentence::new(
+                    "add a template in WeChat's console, then sync the templates",
+                    "请在微信后台添加模板，然后同步",
+                ));
                 step
             }
-            Ok(report) => {
-                CheckStep::new(NAME, StepState::Ok, format!("{} templates", report.total))
-            }
+            Ok(report) => CheckStep::new(
+                NAME,
+                StepState::Ok,
+                format!("{} templates", report.total),
+                format!("{} 个模板", report.total),
+            ),
             Err(failure) => CheckStep::failed(NAME, &failure),
         }
     }
 
     async fn quota_step(&self, account: &Account) -> CheckStep {
         const NAME: &str = "quota";
-        let cgi_path = match account.settings.kind {
-            AccountKind::OfficialAccount => "/cgi-bin/message/template/send",
-            AccountKind::MiniProgram => "/cgi-bin/message/subscribe/send",
+        let kind = match account.settings.kind {
+            AccountKind::OfficialAccount => Kind::Template,
+            AccountKind::MiniProgram => Kind::Subscribe,
         };
+        let cgi_path = calls::path(kind);
         let Some(credential) = self.credentials.current(account.id) else {
-            return CheckStep::new(NAME, StepState::Skipped, "needs an access token");
+            return CheckStep::skipped(NAME);
         };
         let call = api::openapi::GetQuota { cgi_path };
         match self.call(account.id, &credential.token, &call).await {
             Ok(reply) => {
                 let quota = reply.quota;
                 if quota.remain > 0 {
-                    self.unpark(account.id).await;
+                    self.unpark(account.id, Some(kind)).await;
                 }
                 let state = if quota.remain > 0 {
                     StepState::Ok
                 } else {
                     StepState::Warning
                 };
-                let detail = format!(
-                    "{} of {} sends left today ({cgi_path})",
-                    quota.remain, quota.daily_limit
-                );
-                CheckStep::new(NAME, state, detail)
+                let (left, limit) = (quota.remain, quota.daily_limit);
+                CheckStep::new(
+                    NAME,
+                    state,
+                    format!("{left} of {limit} sends left today ({cgi_path})"),
+                    format!("今日还可发送 {left} 条，共 {limit} 条（{cgi_path}）"),
+                )
             }
             Err(error) => CheckStep::failed(NAME, &error.into()),
         }
@@ -223,13 +289,11 @@ impl Engine {
 
 /// A token is there; whether somebody else keeps ending it.
 fn at_hand(account: &Account, credential: &Credential, foreign_refreshes: u32) -> CheckStep {
-    let detail = format!(
-        "an access token ({}) is at hand until {}",
-        account.settings.token_mode.as_str(),
-        credential.expires_at
-    );
+    let (mode, end) = (account.settings.token_mode.as_str(), credential.expires_at);
+    let detail = format!("an access token ({mode}) is at hand until {end}");
+    let detail_zh = format!("已有接口凭证（{mode}），有效至 {end}");
     if foreign_refreshes == 0 {
-        return CheckStep::new("credential", StepState::Ok, detail);
+        return CheckStep::new("credential", StepState::Ok, detail, detail_zh);
     }
     let mut step = CheckStep::new(
         "credential",
@@ -237,47 +301,67 @@ fn at_hand(account: &Account, credential: &Credential, foreign_refreshes: u32) -
         format!(
             "{detail}; another program with this account's secret made ours useless {foreign_refreshes} times today"
         ),
+        format!("{detail_zh}；今天另一个持有此账号 secret 的程序 {foreign_refreshes} 次使它失效"),
     );
-    step.fix = Some(format!(
-        "let that program take the token from GET /v1/accounts/{}/access_token, or let both use the token mode \"stable\" without force_refresh",
-        account.name()
+    let name = account.name();
+    step.fix = Some(Sentence::new(
+        format!(
+            "let that program take the token from GET /v1/accounts/{name}/access_token, or let both use the token mode \"stable\" without force_refresh"
+        ),
+        format!(
+            "请让那个程序改从 GET /v1/accounts/{name}/access_token 取凭证，或双方都使用 stable 模式且不带 force_refresh"
+        ),
     ));
     step
 }
 
 fn enabled(account: &Account) -> CheckStep {
     if account.settings.disabled {
-        let mut step = CheckStep::new("enabled", StepState::Warning, "the account is switched off");
-        step.fix = Some("set disabled to false".to_owned());
+        let mut step = CheckStep::new(
+            "enabled",
+            StepState::Warning,
+            "the account is switched off",
+            "账号已停用",
+        );
+        step.fix = Some(Sentence::new("set disabled to false", "请启用账号"));
         step
     } else {
-        CheckStep::new("enabled", StepState::Ok, "the account is switched on")
+        CheckStep::new(
+            "enabled",
+            StepState::Ok,
+            "the account is switched on",
+            "账号已启用",
+        )
     }
 }
 
 fn no_credential(error: &CredentialError) -> Vec<CheckStep> {
-    let mut step = CheckStep::new("credential", StepState::Failed, error.to_string());
+    let mut step = CheckStep::new(
+        "credential",
+        StepState::Failed,
+        error.to_string(),
+        no_token_zh(error),
+    );
     let CredentialError::Refused { illness } = error else {
-        step.fix =
-            Some("check the network from this machine to WeChat and [wechat] api_base".to_owned());
-        let skipped = CheckStep::new("ip_allow_list", StepState::Skipped, "needs an access token");
-        return vec![step, skipped];
+        step.fix = Some(check_network());
+        return vec![step, CheckStep::skipped("ip_allow_list")];
     };
     step.errcode = illness.errcode;
     step.rid.clone_from(&illness.rid);
-    step.fix = illness
-        .errcode
-        .and_then(|code| ErrCode(code).info())
-        .map(|info| info.fix_en.to_owned());
+    step.fix = illness.errcode.and_then(|code| known_cure(ErrCode(code)));
     let allow_list = match &illness.seen_ip {
         Some(ip) => {
-            let detail = format!("WeChat saw a call from {ip}, which is not on the allow-list");
-            let mut step = CheckStep::new("ip_allow_list", StepState::Failed, detail);
+            let mut step = CheckStep::new(
+                "ip_allow_list",
+                StepState::Failed,
+                format!("WeChat saw a call from {ip}, which is not on the allow-list"),
+                format!("微信看到来自 {ip} 的调用，该地址不在 IP 白名单中"),
+            );
             step.errcode = illness.errcode;
             step.fix = Some(add_to_allow_list(ip));
             step
         }
-        None => CheckStep::new("ip_allow_list", StepState::Skipped, "needs an access token"),
+        None => CheckStep::skipped("ip_allow_list"),
     };
     vec![step, allow_list]
 }
@@ -285,37 +369,53 @@ fn no_credential(error: &CredentialError) -> Vec<CheckStep> {
 fn sending(blocked: Option<Breaker>) -> CheckStep {
     const NAME: &str = "sending";
     let Some(breaker) = blocked else {
-        return CheckStep::new(NAME, StepState::Ok, "nothing stands in the way of messages");
+        return CheckStep::new(
+            NAME,
+            StepState::Ok,
+            "nothing stands in the way of messages",
+            "没有什么妨碍发送",
+        );
     };
     let detail = format!(
         "since {} WeChat has refused what the account sends: errcode {} {}; they are sent again now, and wait again if it still does",
         breaker.since, breaker.errcode, breaker.errmsg
     );
-    let mut step = CheckStep::new(NAME, StepState::Warning, detail);
+    let detail_zh = format!(
+        "自 {} 起微信拒绝此账号的发送：错误码 {} {}；现在重新发送，若仍被拒绝则继续等待",
+        breaker.since, breaker.errcode, breaker.errmsg
+    );
+    let mut step = CheckStep::new(NAME, StepState::Warning, detail, detail_zh);
     step.errcode = Some(breaker.errcode);
     step.rid = breaker.rid;
     step.fix = match breaker.seen_ip {
         Some(ip) => Some(add_to_allow_list(&ip)),
-        None => ErrCode(breaker.errcode)
-            .info()
-            .map(|info| info.fix_en.to_owned()),
+        None => known_cure(ErrCode(breaker.errcode)),
     };
     step
 }
 
-fn add_to_allow_list(ip: &str) -> String {
-    format!(
-        "in WeChat's console add {ip} to the IP allow-list (IP白名单); sending goes on by itself"
+fn add_to_allow_list(ip: &str) -> Sentence {
+    Sentence::new(
+        format!(
+            "in WeChat's console add {ip} to the IP allow-list (IP白名单); sending goes on by itself"
+        ),
+        format!("请在微信后台把 {ip} 加入 IP 白名单，随后自动继续发送"),
     )
 }
 
 fn callback(account: &Account) -> CheckStep {
     match &account.settings.callback {
-        Some(_) => CheckStep::new("callback", StepState::Ok, "a callback token is set"),
+        Some(_) => CheckStep::new(
+            "callback",
+            StepState::Ok,
+            "a callback token is set",
+            "已设置回调 Token",
+        ),
         None => CheckStep::new(
             "callback",
             StepState::Skipped,
             "no callback token is set: receipts cannot be verified",
+            "没有设置回调 Token，无法校验回执",
         ),
     }
 }

@@ -613,7 +613,7 @@ impl Engine {
         if account.settings.disabled {
             return Some(WaitingReason::Disabled);
         }
-        if let Some(until) = account.parked_until(self.clock.now()) {
+        if let Some(until) = account.parked_until(delivery.message.kind(), self.clock.now()) {
             return Some(WaitingReason::Parked { until });
         }
         if self.credentials.current(account.id).is_none()

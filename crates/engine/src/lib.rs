@@ -29,6 +29,7 @@ mod media;
 mod menu;
 mod metrics;
 mod people;
+mod post;
 mod qrcode;
 mod quota;
 mod reach;
@@ -44,13 +45,15 @@ pub mod trace;
 mod waiters;
 mod ways;
 mod web;
+mod webhooks;
 
 pub use ask::ManageError;
 pub use broadcast::{
-    BroadcastProgress, NewBroadcast, PlannedBroadcast, Steered, Upload, UploadRefusal,
+    BroadcastPreview, BroadcastProgress, NewBroadcast, PersonPreview, PlannedBroadcast, Steered,
+    Upload, UploadRefusal,
 };
 pub use calls::WechatClient;
-pub use check::{CheckReport, CheckStep, StepState};
+pub use check::{CheckReport, CheckStep, Sentence, StepState};
 pub use console::{ConsoleRefusal, SignedIn, hash_password, make_operator, make_password};
 pub use credentials::{Credential, CredentialError, CredentialSettings};
 pub use dispatch::DispatchSettings;
@@ -75,6 +78,7 @@ pub use ways::{DraftWay, MOST_WAYS};
 pub use web::{
     JsSignature, JsSignatureFailure, Leave, SubscribeEnd, SubscribeReturn, TagPage, WebFailure,
 };
+pub use webhooks::{SECRET_OVERLAP, Told, WebhookSettings, WebhookUrlFault, WebhookWords};
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,6 +110,7 @@ use templates::Catalogue;
 use trace::{TraceSettings, Tracer};
 use waiters::Waiters;
 use web::{Arrivals, JsTickets};
+use webhooks::Webhooks;
 
 /// How the engine works.
 #[derive(Debug, Clone, Default)]
@@ -120,6 +125,8 @@ pub struct EngineSettings {
     pub templates: TemplateSettings,
     /// Traces.
     pub trace: TraceSettings,
+    /// Webhooks.
+    pub webhooks: WebhookSettings,
 }
 
 /// A handle on the engine; clones are the same engine.
@@ -151,6 +158,7 @@ pub struct Inner {
     rule_book: RuleBook,
     flights: Flights,
     courier: Courier,
+    webhooks: Webhooks,
     early_receipts: Notify,
     /// Places of new followers to be asked about, and how many are asked about at a
     /// time.
@@ -229,6 +237,7 @@ impl Engine {
             rule_book: RuleBook::default(),
             flights: Flights::default(),
             courier: Courier::new(),
+            webhooks: Webhooks::new(settings.webhooks),
             early_receipts: Notify::new(),
             acquaintances: inbox::places(),
             questions: Semaphore::new(inbox::AT_ONCE),

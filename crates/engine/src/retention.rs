@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hongyan_domain::clock::from_millisecond;
+use jiff::Timestamp;
 
 use crate::Engine;
 
@@ -14,6 +15,8 @@ pub struct RetentionSettings {
     pub messages: Option<Duration>,
     /// How long callbacks are kept; `None` = for ever.
     pub callbacks: Option<Duration>,
+    /// How long it is kept what webhooks were told; `None` = for ever.
+    pub webhooks: Option<Duration>,
 }
 
 /// Messages or answers removed in one step.
@@ -44,6 +47,15 @@ impl Engine {
         .await;
         self.step_by_step("old counts", || {
             self.store.forget_history(before(HISTORY_KEPT), STEP)
+        })
+        .await;
+        // What was told to endpoints that are gone goes at any age.
+        let old = self
+            .retention
+            .webhooks
+            .map_or(Timestamp::UNIX_EPOCH, before);
+        self.step_by_step("what webhooks were told", || {
+            self.store.forget_webhook_deliveries(old, STEP)
         })
         .await;
         if let Some(before) = self.retention.callbacks.map(before) {

@@ -39,7 +39,7 @@ pub struct Running {
 impl Engine {
     /// Starts the loops: sending, renewing tokens, following other nodes,
     /// sweeping, removing what is old, looking how full the queue is, joining early
-    /// receipts, forwarding callbacks, listing followers, counting calls against
+    /// receipts, forwarding callbacks, posting webhooks, listing followers, counting calls against
     /// allowances, moving broadcasts on.
     pub fn start(&self) -> Running {
         let stop_dispatch = Arc::new(Notify::new());
@@ -55,6 +55,7 @@ impl Engine {
             tokio::spawn(until(stop.clone(), self.clone().sample_queue_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().join_receipts_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().forward_for_ever())),
+            tokio::spawn(until(stop.clone(), self.clone().post_webhooks_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().tend_broadcasts_for_ever())),
             tokio::spawn(until(stop.clone(), self.clone().sync_followers_for_ever())),
             tokio::spawn(

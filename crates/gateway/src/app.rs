@@ -13,10 +13,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::extract::Gateway;
 use crate::metrics::{Metrics, observe};
 use crate::problem::{Code, Problem};
-use crate::{callback, console, docs, h5, health, openapi};
+use crate::{callback, console, convert, docs, h5, health, openapi};
 
 /// How the gateway answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct GatewaySettings {
     /// The longest request body, in bytes.
     pub body_limit: usize,
@@ -29,10 +29,12 @@ pub struct GatewaySettings {
     /// Whether people's browsers reach us over https: cookies then never travel
     /// otherwise.
     pub secure_cookies: bool,
+    /// Where the phones are that stand for people's own, as in the demo.
+    pub phone_url: Option<String>,
 }
 
 impl Default for GatewaySettings {
-    /// 1 MiB, 30 s, 60 s, with metrics, cookies over http too.
+    /// 1 MiB, 30 s, 60 s, with metrics, cookies over http too, no phones.
     fn default() -> Self {
         Self {
             body_limit: 1024 * 1024,
@@ -40,6 +42,7 @@ impl Default for GatewaySettings {
             longest_wait: Duration::from_secs(60),
             metrics: true,
             secure_cookies: false,
+            phone_url: None,
         }
     }
 }
@@ -59,10 +62,13 @@ pub fn router(engine: Engine, settings: GatewaySettings) -> Router {
 
 /// Everything the gateway answers, and its metrics apart.
 pub fn routers(engine: Engine, settings: GatewaySettings) -> Routers {
+    // What is posted says things as the API does.
+    engine.set_webhook_words(convert::webhook::data);
     let counted = Metrics::of(engine.clone());
     let metrics = counted.clone().router();
+    let with_metrics = settings.metrics;
     let mut main = routes(engine, settings);
-    if settings.metrics {
+    if with_metrics {
         main = main.merge(metrics.clone());
     }
     Routers {
@@ -84,7 +90,7 @@ fn routes(engine: Engine, settings: GatewaySettings) -> Router {
         .route("/docs/errors", get(docs::problems))
         .merge(docs::swagger())
         .merge(callback::routes())
-        .merge(h5::routes())
+        .merge(h5::routes(&engine))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(no_such_route)

@@ -13,6 +13,7 @@ use crate::extract::Gateway;
 use crate::v1::{
     accounts, blacklist, broadcasts, callbacks, console, contacts, errcodes, grants, keys, live,
     media, menu, messages, qrcodes, quota, reply_rules, stats, tags, templates, users, web,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +36,7 @@ use crate::v1::{
         (name = "qrcodes", description = "Codes people scan, and who came by them"),
         (name = "media", description = "Files shown in messages"),
         (name = "callbacks", description = "What WeChat told us and what is answered"),
+        (name = "webhooks", description = "Your programs are told what happens"),
         (name = "keys", description = "API keys"),
         (name = "stats", description = "What happens, now and over time"),
         (name = "console", description = "Who uses the console, and their sessions"),
@@ -54,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(messages::cancel::cancel))
         .routes(routes!(messages::retry::retry))
         .routes(routes!(broadcasts::list::list, broadcasts::create::create))
+        .routes(routes!(broadcasts::preview::preview))
         .routes(routes!(broadcasts::show::show))
         .routes(routes!(broadcasts::upload::upload))
         .routes(routes!(broadcasts::steer::complete))
@@ -87,6 +90,7 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             templates::field_names::set,
             templates::field_names::remove
         ))
+        .routes(routes!(templates::senders::senders))
         .routes(routes!(templates::sync::sync))
         .routes(routes!(contacts::list::list))
         .routes(routes!(
@@ -134,9 +138,22 @@ pub(crate) fn routes() -> OpenApiRouter<Gateway> {
             reply_rules::show::show,
             reply_rules::replace::replace
         ))
+        .routes(routes!(reply_rules::attempt::attempt))
         .routes(routes!(callbacks::list::list))
         .routes(routes!(callbacks::show::show))
         .routes(routes!(callbacks::replay::replay))
+        .routes(routes!(webhooks::list::list, webhooks::create::create))
+        .routes(routes!(
+            webhooks::show::show,
+            webhooks::change::change,
+            webhooks::remove::remove
+        ))
+        .routes(routes!(webhooks::rotate::rotate))
+        .routes(routes!(webhooks::ping::ping))
+        .routes(routes!(webhooks::retry::retry))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::show))
+        .routes(routes!(webhooks::deliveries::retry))
         .routes(routes!(keys::list::list, keys::create::create))
         .routes(routes!(keys::remove::remove))
         .routes(routes!(live::history::history))

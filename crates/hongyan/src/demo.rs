@@ -177,6 +177,9 @@ fn config(dir: &Path, address: SocketAddr, sandbox_url: &str) -> Result<Config, 
     config.wechat.api_base = Some(base.clone());
     config.wechat.mp_base = Some(base.clone());
     config.wechat.open_base = Some(base);
+    // Who tries the demo has their programs on this machine.
+    config.webhooks.allow_private = true;
+    config.phone_url = Some(format!("{sandbox_url}/"));
     Ok(config)
 }
 
@@ -396,7 +399,7 @@ fn people(sandbox: &Sandbox) -> Result<Vec<Value>, Failure> {
 
 /// Makes the people known to the gateway at both accounts, so that one account's message
 /// finds them at the other: as if they had opened the mini program, and the followers
-/// had been synced.
+/// had been synced and named.
 async fn acquaint(engine: &Engine, sandbox: &Sandbox, people: &[Value]) -> Result<(), Failure> {
     let (Some(official), Some(mini)) = (engine.account(OFFICIAL.name), engine.account(MINI.name))
     else {
@@ -417,6 +420,17 @@ async fn acquaint(engine: &Engine, sandbox: &Sandbox, people: &[Value]) -> Resul
     }
     let synced = engine.sync_followers(&official).await;
     synced.map_err(|failure| Failure::new(failure.to_string()))?;
+    // WeChat tells nobody's name; a note says who is who.
+    for person in people {
+        let openid = person["openids"][OFFICIAL.appid]
+            .as_str()
+            .unwrap_or_default();
+        let nickname = person["nickname"].as_str().unwrap_or_default();
+        let noted = engine
+            .set_remark(&official, &openid.parse()?, nickname)
+            .await;
+        noted.map_err(|failure| Failure::new(failure.to_string()))?;
+    }
     Ok(())
 }
 

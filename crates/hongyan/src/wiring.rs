@@ -144,6 +144,7 @@ pub(crate) async fn open_engine(
         retention: config.retention.settings(),
         templates: config.templates.settings(),
         trace,
+        webhooks: config.webhooks.settings(),
     };
     let client = Client::new(transport, config.wechat.bases());
     let OpenStore { store, clock } = opened;
@@ -246,6 +247,7 @@ pub(crate) struct Gateway {
     metrics: bool,
     metrics_listener: Option<TcpListener>,
     exporter: Option<Exporter>,
+    phone_url: Option<String>,
     unready: Duration,
     drain: Duration,
 }
@@ -287,6 +289,7 @@ impl Gateway {
             metrics: telemetry.metrics && metrics_listener.is_none(),
             metrics_listener,
             exporter,
+            phone_url: config.phone_url.clone(),
             unready: Duration::from_secs(config.server.unready_s),
             drain: Duration::from_secs(config.server.drain_s),
         })
@@ -308,6 +311,7 @@ impl Gateway {
         let settings = GatewaySettings {
             metrics: self.metrics,
             secure_cookies: self.public_url.starts_with("https://"),
+            phone_url: self.phone_url,
             ..GatewaySettings::default()
         };
         let routers = hongyan_gateway::routers(self.engine.clone(), settings);

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::watch;
 
 use crate::app::port;
@@ -36,6 +37,8 @@ pub struct Heard {
 struct Shared {
     heard: Mutex<Vec<Heard>>,
     answer: Mutex<(u16, String)>,
+    /// `Retry-After` of its answers, in seconds.
+    wait: Mutex<Option<u64>>,
     /// Whether answers are given at all.
     open: watch::Sender<bool>,
 }
@@ -46,6 +49,7 @@ impl Backend {
         let shared = Arc::new(Shared {
             heard: Mutex::default(),
             answer: Mutex::new((200, "success".to_owned())),
+            wait: Mutex::default(),
             open: watch::Sender::new(true),
         });
         let (listener, url) = port().await;
@@ -59,6 +63,13 @@ impl Backend {
     /// Answers this from now on.
     pub fn says(&self, status: u16, body: impl Into<String>) {
         *lock(&self.shared.answer) = (status, body.into());
+        *lock(&self.shared.wait) = None;
+    }
+
+    /// Answers this status from now on and asks to be left alone for so many seconds.
+    pub fn asks_for_rest(&self, status: u16, seconds: u64) {
+        self.says(status, "");
+        *lock(&self.shared.wait) = Some(seconds);
     }
 
     /// Gives no answer before [`Backend::release`].
@@ -78,7 +89,10 @@ impl Backend {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> (StatusCode, String) {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> (StatusCode, HeaderMap, String) {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let headers = parts.headers.iter().map(|(name, value)| {
@@ -94,8 +108,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> (StatusC
     // The sender lives as long as this task: it cannot be gone.
     let _ = shared.open.subscribe().wait_for(|open| *open).await;
     let (status, body) = lock(&shared.answer).clone();
+    let wait = *lock(&shared.wait);
+    let headers = wait.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
     (
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        headers.into_iter().collect(),
         body,
     )
 }

@@ -13,6 +13,8 @@ export interface PagedList<T> {
   known: Ref<boolean>;
   error: Ref<unknown>;
   hasMore: Ref<boolean>;
+  /** Whether further pages than the first are shown. */
+  extended: Ref<boolean>;
   /** From the beginning. */
   load: () => Promise<void>;
   /** The next page. */
@@ -58,6 +60,7 @@ export function usePagedList<T>(url: () => string | null, query: () => Query = (
     known,
     error,
     hasMore: computed(() => cursor.value !== null),
+    extended: computed(() => pages.value > 1),
     load: () => fetchPage(null),
     more: async () => {
       if (cursor.value !== null && !loading.value) await fetchPage(cursor.value);

@@ -2,7 +2,7 @@
 
 import { read, write } from '@hongyan/kit';
 import { computed, ref } from 'vue';
-import { ApiError, get, onSignedOut, remove, type Page, type Schema } from './api/http';
+import { ApiError, get, getAll, onSignedOut, remove, type Schema } from './api/http';
 
 export type Scope = Schema['Scope'];
 export type Account = Schema['Account'];
@@ -44,13 +44,7 @@ export async function loadSession(): Promise<Schema['ConsoleSession'] | null> {
 
 /** Accounts are few: all of them are held. */
 export async function loadAccounts(): Promise<void> {
-  const all: Account[] = [];
-  let cursor: string | null | undefined;
-  do {
-    const page: Page<Account> = await get<Page<Account>>('/v1/accounts', { limit: 100, cursor });
-    all.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor);
+  const all = await getAll<Account>('/v1/accounts');
   accounts.value = all;
   accountsKnown.value = true;
   if (!all.some((one) => one.name === chosen.value)) chosen.value = all.length === 1 ? (all[0]?.name ?? '') : '';

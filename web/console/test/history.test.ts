@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { axisTop, filled, refusals, scarceQuotas, totals, type Quota, type Step } from '../src/logic/history';
+import { axisTop, endOf, filled, refusals, scarceQuotas, totals, type Quota, type Step } from '../src/logic/history';
 
 const step = (at: string, more: Partial<Step> = {}): Step => ({
   at,
@@ -51,6 +51,9 @@ it('shows the quotas for sending and those that run out, the scarcest first', ()
     per_minute: 0,
     forecast: {},
   });
+  const soon = { forecast: { exhausted_at: '2026-11-20T12:00:00Z' } };
+  // Two calls in the last minute are no sign that a day's five hundred are running out.
+  expect([endOf({ ...quota('/user', 2, 500), ...soon }), endOf({ ...quota('/user', 90, 500), ...soon })]).toEqual([null, soon.forecast.exhausted_at]);
   const shown = scarceQuotas([quota('/send', 1, 100), quota('/info', 1, 100), quota('/tags', 90, 100), quota('/x/send', 0, null)]);
   expect(shown.map((one) => one.path)).toEqual(['/tags', '/send']);
 });

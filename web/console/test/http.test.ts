@@ -31,10 +31,11 @@ describe('calls', () => {
 
   it('fail with the problem, its violations and when to try again', async () => {
     const violations = [{ pointer: '/a', rule: 'r', message: 'm', message_zh: '中' }];
-    fetched(answer(429, { code: 'slow', detail: 'too fast', violations }, { 'Retry-After': '7' }));
+    fetched(answer(429, { code: 'slow', detail: 'too fast', detail_zh: '太快', violations }, { 'Retry-After': '7' }));
     const error = await get('/v1/a').catch((problem: unknown) => problem);
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({ status: 429, code: 'slow', message: 'too fast', violations, retryAfter: 7 });
+    expect([(error as ApiError).sentence('zh'), (error as ApiError).sentence('en')]).toEqual(['太快', 'too fast']);
   });
 
   it('tell no answer, and an answer of somebody else, apart', async () => {

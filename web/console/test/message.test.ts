@@ -32,6 +32,16 @@ describe('the story of a message', () => {
     expect(told.flatMap((step) => (step.what === 'attempt' ? [step.number] : []))).toEqual([1, 2]);
   });
 
+  it('tells which ways were left, between the calls', () => {
+    const left = { position: 0, kind: 'subscribe', reason: 'refused', message: 'No', message_zh: '不', at: '2026-11-20T10:00:06Z' } as const;
+    const attempts: Message['attempts'] = [
+      { at: '2026-11-20T10:00:05Z', outcome: 'refused', elapsed_ms: 9 },
+      { at: '2026-11-20T10:00:07Z', outcome: 'accepted', elapsed_ms: 9 },
+    ];
+    const told = story(message({ status: 'accepted', attempts, routes_left: [left] }));
+    expect(told.map((step) => step.what)).toEqual(['taken_in', 'attempt', 'left', 'attempt']);
+  });
+
   it('tells an end that no attempt tells', () => {
     const told = story(message({ status: 'canceled', settled_at: '2026-11-20T10:01:00Z' }));
     expect(told.at(-1)).toEqual({ at: '2026-11-20T10:01:00Z', what: 'settled' });
@@ -55,6 +65,12 @@ describe('why it was not delivered', () => {
 
   it('is nothing for what arrived, whatever went wrong before', () => {
     expect(reasonOf(message({ status: 'delivered', diagnosis }), 'en')).toBeNull();
+  });
+
+  it('is what it waits for, in the language of the person', () => {
+    const waiting = { reason: 'quiet_hours', detail: 'Not at night', detail_zh: '免打扰' } as const;
+    expect(reasonOf(message({ status: 'queued', waiting }), 'zh')?.text).toBe('免打扰');
+    expect(reasonOf(message({ status: 'queued', waiting }), 'en')?.text).toBe('Not at night');
   });
 
   it('is the words of an attempt without a known code', () => {

@@ -1,16 +1,13 @@
 // Opening pages for the person of the phone.
 
+import { refusesFrames } from './logic/pages';
 import { go } from './nav';
-import { beThisPerson, notify, state } from './store';
+import { account, beThisPerson, notify, state } from './store';
 import { t } from './words';
 
-/**
- * Servers that receive callbacks forbid others to frame their pages, so theirs get a
- * window of their own, as wide as a phone.
- */
-export function needsWindow(url: string, callbacks: readonly string[]): boolean {
-  const origin = (text: string) => (URL.canParse(text) ? new URL(text).origin : '');
-  return callbacks.some((one) => origin(one) !== '' && origin(one) === origin(url));
+/** Whether a page gets a window of its own, as wide as a phone. */
+export function needsWindow(url: string): boolean {
+  return refusesFrames(url, state.accounts.flatMap((one) => (one.callback ? [one.callback.url] : [])));
 }
 
 export function openWindow(url: string): void {
@@ -20,13 +17,17 @@ export function openWindow(url: string): void {
   }
 }
 
+export function openMini(appid: string, path: string): void {
+  if (account(appid)?.kind === 'mini_program') go({ name: 'mini', appid, path });
+  else notify({ kind: 'problem', text: t('no_such_mini', { appid }) });
+}
+
 export function openPage(url: string): void {
-  if (!/^https?:\/\//i.test(url)) {
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
     notify({ kind: 'problem', text: t('bad_address') });
     return;
   }
   beThisPerson();
   go({ name: 'browser', url });
-  const callbacks = state.accounts.flatMap((one) => (one.callback ? [one.callback.url] : []));
-  if (needsWindow(url, callbacks)) openWindow(url);
+  if (needsWindow(url)) openWindow(url);
 }

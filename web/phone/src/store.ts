@@ -177,7 +177,7 @@ export async function loadPerson(id: string): Promise<void> {
   state.personId = id;
 }
 
-async function loadAccounts(): Promise<void> {
+export async function loadAccounts(): Promise<void> {
   state.accounts = (await get<{ items: Account[] }>('/accounts')).items;
   state.menus = {};
 }

@@ -21,6 +21,16 @@ export interface Callback {
   format: 'xml' | 'json';
 }
 
+/** How receipts go out; `null` reports the truth. */
+export interface Receipts {
+  delay_ms: number;
+  drop_probability: number;
+  duplicate: boolean;
+  status: 'user_block' | 'system_failed' | null;
+}
+
+export type Platform = 'android' | 'ios' | 'other';
+
 export interface Account {
   appid: string;
   kind: AccountKind;
@@ -28,6 +38,7 @@ export interface Account {
   secret: string;
   original_id: string;
   callback: Callback | null;
+  receipts: Receipts;
   templates: Template[];
   followers: number;
 }
@@ -86,6 +97,7 @@ export interface Person {
   person_id: string;
   nickname: string;
   unionid: string;
+  platform: Platform;
   openids: Record<string, string>;
   accounts: Membership[];
 }

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { KNOWN_CODES, diagnose } from '../src/errcodes';
 import { keepChoices, forgetChoice, split } from '../src/logic/always';
-import { NO_FILTER, errmsg, isRefused, matches, merge, pretty } from '../src/logic/calls';
+import { NO_FILTER, about, errmsg, isRefused, matches, merge, pretty } from '../src/logic/calls';
 import { SERVICE, badge, chats, snippet, unreadTotal } from '../src/logic/chats';
 import { body, pieces, target } from '../src/logic/content';
 import { below, tap } from '../src/logic/menu';
-import { needsWindow } from '../src/open';
+import { Trail, pageWord, refusesFrames } from '../src/logic/pages';
 import type { Call, Item, Person } from '../src/types';
 import { en } from '../src/words/en';
 import { zh } from '../src/words/zh';
@@ -26,6 +26,7 @@ const person = (following: boolean): Person => ({
   person_id: 'p',
   nickname: '小雁',
   unionid: 'u',
+  platform: 'android',
   openids: { wxoa: 'o' },
   accounts: [{ appid: 'wxoa', openid: 'o', unionid: null, following, blocked: false, grants: [], scenes: [] }],
 });
@@ -113,6 +114,8 @@ describe('contents', () => {
       { text: '。' },
     ]);
     expect(pieces('<a href="javascript:x">点</a>')).toEqual([{ text: '点' }]);
+    const mini = '<a href="https://a.example" data-miniprogram-appid="wxmp" data-miniprogram-path="pages/a?b=1">点餐</a>';
+    expect(pieces(mini)).toEqual([{ text: '点餐', mini: 'wxmp', path: 'pages/a?b=1' }]);
   });
 
   it('lets the mini program win over the page', () => {
@@ -171,6 +174,19 @@ describe('calls', () => {
     ...more,
   });
 
+  it('tell who and what they are about', () => {
+    const send = call({ body: '{"touser":"oA","template_id":"T","data":{"thing1":{"value":"x"}}}' });
+    expect(about(send)).toEqual({ openid: 'oA', templateId: 'T', what: '' });
+    expect(about(call({ query: 'access_token=x&openid=oB' })).openid).toBe('oB');
+    const xml = (inner: string) =>
+      call({ direction: 'out', body: '<xml/>', plain_body: `<xml><FromUserName><![CDATA[oA]]></FromUserName>${inner}</xml>` });
+    const text = xml('<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[帮助]]></Content>');
+    expect(about(text)).toEqual({ openid: 'oA', templateId: '', what: 'text 帮助' });
+    const click = xml('<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[CLICK]]></Event><EventKey><![CDATA[TODAY]]></EventKey>');
+    expect(about(click).what).toBe('CLICK TODAY');
+    const json = call({ direction: 'out', body: '{"FromUserName":"oC","MsgType":"event","Event":"subscribe_msg_popup_event"}' });
+    expect(about(json)).toEqual({ openid: 'oC', templateId: '', what: 'subscribe_msg_popup_event' });
+  });
   it('are told apart by path, errcode, direction and failure', () => {
     const bad = call({ errcode: 43004 });
     expect(matches(bad, { ...NO_FILTER, path: 'TEMPLATE' })).toBe(true);
@@ -213,11 +229,37 @@ describe('calls', () => {
 });
 
 describe('pages', () => {
-  it('of servers that receive callbacks get a window of their own', () => {
-    const callbacks = ['http://127.0.0.1:8600/callback/demo-oa'];
-    expect(needsWindow('http://127.0.0.1:8600/h5/demo-oa/subscribe?x=1', callbacks)).toBe(true);
-    expect(needsWindow('http://127.0.0.1:8601/h5', callbacks)).toBe(false);
-    expect(needsWindow('nonsense', ['nonsense'])).toBe(false);
+  it('stand in the phone unless the gateway keeps them to itself', () => {
+    const callbacks = ['http://127.0.0.1:8600/callback/demo-oa', 'https://shop.example/push/callback/a'];
+    const refused = (url: string) => refusesFrames(url, callbacks);
+    expect(refused('http://127.0.0.1:8600/h5/demo-oa/subscribe?x=1')).toBe(false);
+    expect(refused('http://127.0.0.1:8600/')).toBe(true);
+    expect(refused('http://127.0.0.1:8600/docs')).toBe(true);
+    expect(refused('http://127.0.0.1:8601/')).toBe(false);
+    expect(refused('https://shop.example/push/docs')).toBe(true);
+    expect(refused('https://shop.example/push/h5/a/oauth')).toBe(false);
+    expect(refused('https://shop.example/h5-shop')).toBe(false);
+    expect(refusesFrames('https://own.example/', ['https://own.example/wechat'])).toBe(false);
+    expect(refusesFrames('nonsense', ['nonsense', 'nonsense/callback/a'])).toBe(false);
+  });
+  it('are gone back through, and never out of the phone', () => {
+    const trail = new Trail(3);
+    trail.grew(3);
+    expect(trail.back(3)).toBe(false);
+    trail.grew(5);
+    expect([trail.back(5), trail.back(5), trail.back(5)]).toEqual([true, true, false]);
+    // One more page takes the place of those gone back from.
+    trail.grew(4);
+    expect(trail.back(4)).toBe(false);
+    // What a page pushed itself is noticed at the latest now.
+    expect(trail.back(5)).toBe(true);
+  });
+  it('say their title and when to close, and nothing else is heard', () => {
+    expect(pageWord({ jweixin: { title: '小店' } })).toEqual({ title: '小店' });
+    expect(pageWord({ jweixin: { close: true } })).toEqual({ close: true });
+    for (const other of [null, 'close', 7, {}, { jweixin: null }, { jweixin: { title: 1 } }]) {
+      expect(pageWord(other)).toBe(null);
+    }
   });
 });
 

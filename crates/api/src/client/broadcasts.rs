@@ -8,7 +8,7 @@ use reqwest::Body;
 use reqwest::header::CONTENT_TYPE;
 
 use super::{ApiError, Client, answered, call, chain, segment};
-use crate::{Broadcast, List, NewBroadcast, PageQuery, SkippedRecipient};
+use crate::{Broadcast, BroadcastPreview, List, NewBroadcast, PageQuery, SkippedRecipient};
 
 /// How long an upload or a report may take: they are as long as they are.
 const LONG: Duration = Duration::from_secs(6 * 60 * 60);
@@ -51,6 +51,14 @@ impl Client {
         idempotency_key: Option<&str>,
     ) -> Result<Broadcast, ApiError> {
         call(self.post("/v1/broadcasts", idempotency_key).json(broadcast)).await
+    }
+
+    /// `POST /v1/broadcasts/preview`.
+    pub async fn preview_broadcast(
+        &self,
+        broadcast: &NewBroadcast,
+    ) -> Result<BroadcastPreview, ApiError> {
+        call(self.post("/v1/broadcasts/preview", None).json(broadcast)).await
     }
 
     /// `GET /v1/broadcasts`, the newest first.

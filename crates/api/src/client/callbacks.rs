@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{ApiError, Client, account_path, call, segment};
-use crate::rule::RuleSet;
+use crate::rule::{RuleSet, TriedRules, TryRules};
 use crate::{Callback, CallbackDetail, CallbackFilter, List, PageQuery, ReplayCallback, Replayed};
 
 impl Client {
@@ -48,5 +48,15 @@ impl Client {
     ) -> Result<RuleSet, ApiError> {
         let path = account_path(account, "/reply-rules");
         call(self.request(Method::PUT, &path).json(rules)).await
+    }
+
+    /// `POST /v1/accounts/{account}/reply-rules/try`.
+    pub async fn try_reply_rules(
+        &self,
+        account: &str,
+        occasion: &TryRules,
+    ) -> Result<TriedRules, ApiError> {
+        let path = account_path(account, "/reply-rules/try");
+        call(self.post(&path, None).json(occasion)).await
     }
 }

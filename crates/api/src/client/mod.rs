@@ -4,6 +4,7 @@ mod manage;
 mod people;
 mod quotas;
 mod templates;
+mod webhooks;
 
 pub use broadcasts::BroadcastVerb;
 

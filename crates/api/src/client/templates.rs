@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::{ApiError, Client, account_path, answered, call, segment};
 use crate::{
     AddedTemplate, FieldNames, LibraryKeyword, LibraryQuery, LibraryTitles, List, NewTemplate,
-    PageQuery, SyncReport, Template, TemplateCategory, TemplateChange,
+    PageQuery, SyncReport, Template, TemplateCategory, TemplateChange, TemplateSender,
 };
 
 impl Client {
@@ -39,6 +39,15 @@ impl Client {
                 .query(page),
         )
         .await
+    }
+
+    /// `GET /v1/accounts/{account}/templates/{id}/senders`.
+    pub async fn template_senders(
+        &self,
+        account: &str,
+        id: &str,
+    ) -> Result<List<TemplateSender>, ApiError> {
+        call(self.get(&template_path(account, id, "/senders"))).await
     }
 
     /// `GET /v1/accounts/{account}/templates/categories`.

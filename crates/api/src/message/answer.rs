@@ -10,6 +10,7 @@ use super::request::{MiniProgramLink, Recipient, StyledValue};
 use super::route::{LeftRoute, MessageRoute};
 use super::words::{Kind, Language, MiniProgramState, OnUnknown, Priority, Status};
 use crate::errcode::Diagnosis;
+use crate::webhook::WebhookDelivery;
 
 /// A message that is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -132,6 +133,9 @@ pub struct Waiting {
     pub reason: WaitingFor,
     /// In a sentence.
     pub detail: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub detail_zh: String,
     /// When this ends by itself, if it does.
     pub until: Option<Timestamp>,
     /// WeChat's code, where it is the cause.
@@ -241,4 +245,8 @@ pub struct Message {
     /// The account's quiet hours moved its first send to this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deferred_until: Option<Timestamp>,
+    /// What webhooks were and are to be told of it, oldest first. Left out in lists and
+    /// in what is posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Vec<WebhookDelivery>>,
 }

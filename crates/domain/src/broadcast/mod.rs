@@ -24,8 +24,8 @@ use crate::message::{Content, OnUnknown, Priority, State};
 use crate::template::Overflow;
 
 /// How many people a chunk holds at most. All messages of a chunk enter the queue in
-/// one step.
-pub const CHUNK: usize = 1000;
+/// one step, and an urgent message waits for that step to end.
+pub const CHUNK: usize = 250;
 
 /// Where a broadcast stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

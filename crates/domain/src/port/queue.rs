@@ -88,6 +88,16 @@ pub trait QueueStore: Send + Sync {
     /// held is passed over. The lease token is used up.
     async fn release(&self, held: &[(MessageId, i64)]) -> Result<(), StoreError>;
 
+    /// Makes at most `limit` open messages of an account due now that were put off
+    /// until just `put_off_until`, but not those whose caller asked for that time.
+    /// Returns how many; fewer than `limit` = that was all.
+    async fn bring_forward(
+        &self,
+        account: AccountId,
+        put_off_until: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError>;
+
     /// Ends at most `limit` open messages whose time is over and that nobody is
     /// sending. A claim does so too, but not for accounts nobody claims for.
     /// Those that may have gone out become unknown, the others expire. Returns

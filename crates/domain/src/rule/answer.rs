@@ -215,31 +215,53 @@ impl Answer {
         texts
     }
 
-    pub(super) fn render(
-        &self,
-        facts: &Facts<'_>,
-        groups: &Groups,
-        now: Timestamp,
-    ) -> Option<Reply> {
-        let fill = |text: &String| fill(text, facts, groups, now);
+    /// With its variables filled in, and no more than WeChat shows.
+    pub(super) fn filled(&self, facts: &Facts<'_>, groups: &Groups, now: Timestamp) -> Self {
+        let filled = |text: &str| fill(text, facts, groups, now);
+        let mut answer = self.clone();
+        match &mut answer {
+            Self::Text { content } => *content = cut(filled(content)),
+            Self::Video {
+                title, description, ..
+            }
+            | Self::Music {
+                title, description, ..
+            } => {
+                for text in [title, description].into_iter().flatten() {
+                    *text = filled(text);
+                }
+            }
+            Self::News { articles } => {
+                // What WeChat would cut off anyway.
+                articles.truncate(if facts.event.is_some() { 8 } else { 1 });
+                for article in articles {
+                    article.title = filled(&article.title);
+                    article.description = filled(&article.description);
+                    article.url = filled(&article.url);
+                }
+            }
+            Self::Image { .. }
+            | Self::Voice { .. }
+            | Self::TransferCustomerService { .. }
+            | Self::Nothing => {}
+        }
+        answer
+    }
+
+    /// As WeChat takes it; `None` = nothing is said.
+    pub(super) fn into_reply(self) -> Option<Reply> {
         Some(match self {
-            Self::Text { content } => Reply::Text {
-                content: cut(fill(content)),
-            },
-            Self::Image { media_id } => Reply::Image {
-                media_id: media_id.clone(),
-            },
-            Self::Voice { media_id } => Reply::Voice {
-                media_id: media_id.clone(),
-            },
+            Self::Text { content } => Reply::Text { content },
+            Self::Image { media_id } => Reply::Image { media_id },
+            Self::Voice { media_id } => Reply::Voice { media_id },
             Self::Video {
                 media_id,
                 title,
                 description,
             } => Reply::Video {
-                media_id: media_id.clone(),
-                title: title.as_ref().map(fill),
-                description: description.as_ref().map(fill),
+                media_id,
+                title,
+                description,
             },
             Self::Music {
                 title,
@@ -248,31 +270,26 @@ impl Answer {
                 hq_music_url,
                 thumb_media_id,
             } => Reply::Music {
-                title: title.as_ref().map(fill),
-                description: description.as_ref().map(fill),
-                music_url: music_url.clone(),
-                hq_music_url: hq_music_url.clone(),
-                thumb_media_id: thumb_media_id.clone(),
+                title,
+                description,
+                music_url,
+                hq_music_url,
+                thumb_media_id,
             },
-            Self::News { articles } => {
-                // What WeChat would cut off anyway.
-                let most = if facts.event.is_some() { 8 } else { 1 };
-                Reply::News(
-                    articles
-                        .iter()
-                        .take(most)
-                        .map(|article| Article {
-                            title: fill(&article.title),
-                            description: fill(&article.description),
-                            pic_url: article.pic_url.clone(),
-                            url: fill(&article.url),
-                        })
-                        .collect(),
-                )
+            Self::News { articles } => Reply::News(
+                articles
+                    .into_iter()
+                    .map(|article| Article {
+                        title: article.title,
+                        description: article.description,
+                        pic_url: article.pic_url,
+                        url: article.url,
+                    })
+                    .collect(),
+            ),
+            Self::TransferCustomerService { kf_account } => {
+                Reply::TransferCustomerService { kf_account }
             }
-            Self::TransferCustomerService { kf_account } => Reply::TransferCustomerService {
-                kf_account: kf_account.clone(),
-            },
             Self::Nothing => return None,
         })
     }

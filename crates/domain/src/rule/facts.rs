@@ -4,6 +4,21 @@ use hongyan_wechat::OpenId;
 use hongyan_wechat::callback::{Inbound, InboundBody, InboundEvent, InboundMessage};
 use regex::{Captures, Regex};
 
+/// Something a person may do, to try rules on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occasion {
+    /// Who does it.
+    pub openid: OpenId,
+    /// WeChat's `MsgType`, such as `text`, `event`.
+    pub msg_type: String,
+    /// WeChat's `Event`, for events.
+    pub event: Option<String>,
+    /// WeChat's `EventKey`; for `subscribe` by a code its scene, without `qrscene_`.
+    pub key: Option<String>,
+    /// The text of a text message, or of a voice message that WeChat recognised.
+    pub text: Option<String>,
+}
+
 /// What rules compare.
 pub(super) struct Facts<'a> {
     pub(super) openid: &'a OpenId,
@@ -39,6 +54,23 @@ impl<'a> Facts<'a> {
             key,
             scene,
             text,
+        }
+    }
+
+    pub(super) fn of_occasion(occasion: &'a Occasion) -> Self {
+        let event = occasion.event.as_deref();
+        let by_code = event.is_some_and(|event| {
+            ["subscribe", "SCAN"]
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(event))
+        });
+        Self {
+            openid: &occasion.openid,
+            msg_type: &occasion.msg_type,
+            event,
+            key: occasion.key.clone(),
+            scene: occasion.key.as_deref().filter(|_| by_code),
+            text: occasion.text.as_deref().map(str::trim),
         }
     }
 }

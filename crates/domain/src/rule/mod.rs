@@ -10,6 +10,7 @@ mod facts;
 mod when;
 
 pub use answer::{Answer, NewsArticle};
+pub use facts::Occasion;
 pub use when::{Hours, OneOrMany, TextMatch, When};
 
 use hongyan_wechat::callback::{Inbound, Reply};
@@ -61,6 +62,15 @@ pub struct Matched {
     pub reply: Option<Reply>,
 }
 
+/// What a rule set would answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The rule's place in the set; `None` = the default.
+    pub index: Option<usize>,
+    /// The answer with its variables filled in.
+    pub answer: Answer,
+}
+
 impl RuleSet {
     /// Checks the rules for an account of this kind: everything that is wrong.
     #[must_use]
@@ -108,32 +118,43 @@ impl RuleSet {
     /// What the rules say to a callback at `now`.
     #[must_use]
     pub fn reply_to(&self, inbound: &Inbound, now: Timestamp) -> Option<Matched> {
-        let facts = Facts::of(inbound);
-        for rule in &self.rules {
-            if let Some(groups) = rule.when.fits(&facts, now) {
-                let reply = rule.reply.render(&facts, &groups, now);
-                return Some(Matched {
-                    rule: Some(rule.name.clone()),
-                    reply,
+        let said = self.said(&Facts::of(inbound), now)?;
+        Some(Matched {
+            rule: said.index.map(|index| self.rules[index].name.clone()),
+            reply: said.answer.into_reply(),
+        })
+    }
+
+    /// What the rules would say to something a person may do, at `now`.
+    #[must_use]
+    pub fn answer_to(&self, occasion: &Occasion, now: Timestamp) -> Option<Said> {
+        self.said(&Facts::of_occasion(occasion), now)
+    }
+
+    fn said(&self, facts: &Facts<'_>, now: Timestamp) -> Option<Said> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Some(groups) = rule.when.fits(facts, now) {
+                return Some(Said {
+                    index: Some(index),
+                    answer: rule.reply.filled(facts, &groups, now),
                 });
             }
         }
-        let default = self.default.as_ref().filter(|_| !inbound.is_event())?;
-        Some(Matched {
-            rule: None,
-            reply: default.render(&facts, &Groups::default(), now),
+        let default = self.default.as_ref().filter(|_| facts.event.is_none())?;
+        Some(Said {
+            index: None,
+            answer: default.filled(facts, &Groups::default(), now),
         })
     }
-}
 
-impl RuleSet {
     /// The default, said to this callback even if it is an event.
     #[must_use]
     pub fn answer_with_default(&self, inbound: &Inbound, now: Timestamp) -> Option<Reply> {
         let facts = Facts::of(inbound);
         self.default
             .as_ref()?
-            .render(&facts, &Groups::default(), now)
+            .filled(&facts, &Groups::default(), now)
+            .into_reply()
     }
 }
 
@@ -223,6 +244,62 @@ mod tests {
         assert_eq!((quiet.rule.as_deref(), quiet.reply), (Some("quiet"), None));
         // The default is for messages.
         assert!(rules.reply_to(&event("VIEW", "x"), noon()).is_none());
+    }
+
+    /// A try answers what a callback is answered.
+    #[test]
+    fn a_try_says_what_a_callback_would_be_said() {
+        let rules = rules();
+        let occasion =
+            |msg_type: &str, event: Option<&str>, key: Option<&str>, text: Option<&str>| Occasion {
+                openid: "oPerson".parse().unwrap(),
+                msg_type: msg_type.to_owned(),
+                event: event.map(str::to_owned),
+                key: key.map(str::to_owned),
+                text: text.map(str::to_owned),
+            };
+        for (tried, real, index) in [
+            (
+                occasion("text", None, None, Some(" PRICE ")),
+                text(" PRICE "),
+                Some(0),
+            ),
+            (
+                occasion("text", None, None, Some("order 42")),
+                text("order 42"),
+                Some(2),
+            ),
+            (
+                occasion("event", Some("subscribe"), Some("618"), None),
+                event("subscribe", "qrscene_618"),
+                Some(3),
+            ),
+            (
+                occasion("event", Some("click"), Some("V1"), None),
+                event("CLICK", "V1"),
+                Some(4),
+            ),
+            (
+                occasion("event", Some("CLICK"), Some("V2"), None),
+                event("CLICK", "V2"),
+                Some(5),
+            ),
+            (
+                occasion("text", None, None, Some("else")),
+                text("else"),
+                None,
+            ),
+        ] {
+            let said = rules.answer_to(&tried, noon()).unwrap();
+            assert_eq!(said.index, index, "{tried:?}");
+            let matched = rules.reply_to(&real, noon()).unwrap();
+            assert_eq!(said.answer.into_reply(), matched.reply, "{tried:?}");
+        }
+        assert!(
+            rules
+                .answer_to(&occasion("event", Some("VIEW"), Some("x"), None), noon())
+                .is_none()
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::templates::uses_of;
 
 /// While so many messages of the same or greater urgency are due at the account, no
 /// more are made: a little over a second's worth at the rates one account has.
-const WINDOW: usize = 4 * CHUNK;
+const WINDOW: usize = 4000;
 
 /// With a rate of its own, the next chunk is made so long before its first slot.
 const AHEAD: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hongyan_domain::account::Account;
 use hongyan_domain::broadcast::{Broadcast, Recipient, RecipientId, Skipped, WhySkipped};
 use hongyan_domain::message::check::check;
-use hongyan_domain::message::{Content, Handling, LeftRoute, Message, Route, WhyLeft};
+use hongyan_domain::message::{Card, Content, Handling, LeftRoute, Message, Route, WhyLeft, card};
 use hongyan_domain::port::StoreError;
 use hongyan_domain::template::{Form, Overflow, Template, Violation};
 use hongyan_domain::{AccountId, MessageId};
@@ -124,32 +124,43 @@ impl<'a> Maker<'a> {
 
     /// What is said to a person by one of the ways, or every rule that breaks.
     fn said(&self, way: usize, person: &Person) -> Result<Content, Vec<Violation>> {
-        let mut said = self
-            .script
-            .fill(way, person)
-            .map_err(|found| vec![found.into()])?;
+        match self.written(way, person) {
+            (Some(said), violations) if violations.is_empty() => Ok(said),
+            (_, violations) => Err(violations),
+        }
+    }
+
+    /// What would be said to a person by one of the ways, and every rule that breaks;
+    /// `None` = it cannot be written.
+    fn written(&self, way: usize, person: &Person) -> (Option<Content>, Vec<Violation>) {
+        let mut said = match self.script.fill(way, person) {
+            Ok(said) => said,
+            Err(found) => return (None, vec![found.into()]),
+        };
         let Way { account, template } = &self.ways[way];
         let settings = &account.settings;
         let form = template.as_deref().map(|template| Form {
             template,
             names: settings.options.field_names.get(template.id.as_str()),
         });
-        let violations = check(&mut said, settings.kind, form, self.overflow);
-        if violations.is_empty() {
-            Ok(said)
-        } else {
-            let prefix = match way {
-                0 => String::new(),
-                _ => format!("/fallback/{}", way - 1),
-            };
-            Err(violations
-                .into_iter()
-                .map(|mut one| {
-                    one.pointer.insert_str(0, &prefix);
-                    one
-                })
-                .collect())
+        let mut violations = check(&mut said, settings.kind, form, self.overflow);
+        if way > 0 {
+            for one in &mut violations {
+                one.pointer.insert_str(0, &format!("/fallback/{}", way - 1));
+            }
         }
+        (Some(said), violations)
+    }
+
+    /// What a person's phone would show by the first way, and every rule that breaks.
+    pub(super) fn shown_to(&self, recipient: &Recipient) -> (Card, Vec<Violation>) {
+        let person = Person::from(recipient);
+        let (said, mut violations) = self.written(0, &person);
+        let others = (1..self.ways.len()).filter_map(|way| self.said(way, &person).err());
+        violations.extend(others.flatten());
+        let template = self.ways[0].template.as_deref();
+        let card = said.map_or_else(Card::default, |said| card(&said, template));
+        (card, violations)
     }
 
     /// Every rule that breaks for a person.

@@ -9,6 +9,7 @@ mod expand;
 mod load;
 mod make;
 mod plan;
+mod preview;
 mod progress;
 mod sample;
 mod script;
@@ -17,6 +18,7 @@ mod steer;
 mod upload;
 
 pub use plan::{NewBroadcast, PlannedBroadcast};
+pub use preview::{BroadcastPreview, PersonPreview};
 pub use progress::BroadcastProgress;
 pub use steer::Steered;
 pub use upload::{Upload, UploadRefusal};

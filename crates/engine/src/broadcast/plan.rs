@@ -5,7 +5,8 @@ use hongyan_domain::broadcast::{
 };
 use hongyan_domain::message::Card;
 use hongyan_domain::port::{Idempotency, Intake, StoreError};
-use hongyan_domain::{BroadcastId, KeyId};
+use hongyan_domain::template::Violation;
+use hongyan_domain::{AccountId, BroadcastId, KeyId};
 
 use super::script::Script;
 use super::steer::Steered;
@@ -38,6 +39,16 @@ pub struct PlannedBroadcast {
     recipients: Vec<Recipient>,
 }
 
+/// What a broadcast says, looked at.
+pub(super) struct Proofread {
+    account: AccountId,
+    pub(super) spec: BroadcastSpec,
+    /// `None` = a text cannot be read.
+    pub(super) script: Option<Script>,
+    /// What is wrong with it, whoever it is for.
+    pub(super) violations: Vec<Violation>,
+}
+
 impl Engine {
     /// Checks a broadcast: accounts, templates, times, and a sample of the people
     /// where they are named already and must all fit.
@@ -45,38 +56,19 @@ impl Engine {
     /// # Errors
     /// Why it cannot be made.
     pub async fn plan_broadcast(&self, new: NewBroadcast) -> Result<PlannedBroadcast, Rejection> {
-        let mut spec = new.spec;
-        let account = self.account_for(&new.account, spec.content.kind())?;
-        let mut said = spec.content.clone();
-        let (_, mut found) = self.examine(&account, &mut said, spec.overflow).await?;
-        for (index, way) in new.fallback.into_iter().enumerate() {
-            let refused = |rejection| at_way(index, rejection);
-            let account = self
-                .account_for(&way.account, way.content.kind())
-                .map_err(refused)?;
-            let mut said = way.content.clone();
-            let examined = self.examine(&account, &mut said, spec.overflow).await;
-            let (_, wrong) = examined.map_err(refused)?;
-            found.extend(wrong.into_iter().map(|mut one| {
-                one.pointer.insert_str(0, &format!("/fallback/{index}"));
-                one
-            }));
-            spec.fallback.push((account.id, way.content));
-        }
         let now = self.clock.now();
-        let mut violations = impossible_times(spec.send_at, spec.expires_at, now);
-        match Script::read(account.id, &spec) {
-            Ok(script) => {
-                // The rules for a text hold for what a template makes, not for the
-                // template.
-                found.retain(|one| !script.is_template_at(&one.pointer));
-                violations.append(&mut found);
-                if !spec.skips_invalid && violations.is_empty() {
-                    let sample = sample_of(&new.recipients);
-                    violations = self.check_sample(&script, spec.overflow, &sample).await?;
-                }
-            }
-            Err(unreadable) => violations.extend(unreadable),
+        let Proofread {
+            account,
+            spec,
+            script,
+            mut violations,
+        } = self.proofread(&new.account, new.spec, new.fallback).await?;
+        if let Some(script) = &script
+            && !spec.skips_invalid
+            && violations.is_empty()
+        {
+            let sample = sample_of(&new.recipients);
+            violations = self.check_sample(script, spec.overflow, &sample).await?;
         }
         if !violations.is_empty() {
             return Err(Rejection::Invalid {
@@ -86,7 +78,7 @@ impl Engine {
         }
         let broadcast = Broadcast {
             id: BroadcastId::new(now, self.chance.ten_bytes()),
-            account: account.id,
+            account,
             name: new.name,
             state: BroadcastState::Loading,
             spec,
@@ -105,6 +97,52 @@ impl Engine {
         Ok(PlannedBroadcast {
             broadcast,
             recipients: new.recipients,
+        })
+    }
+
+    /// Looks at what a broadcast says, whoever it is for.
+    pub(super) async fn proofread(
+        &self,
+        account: &str,
+        mut spec: BroadcastSpec,
+        fallback: Vec<DraftWay>,
+    ) -> Result<Proofread, Rejection> {
+        let account = self.account_for(account, spec.content.kind())?;
+        let mut said = spec.content.clone();
+        let (_, mut found) = self.examine(&account, &mut said, spec.overflow).await?;
+        for (index, way) in fallback.into_iter().enumerate() {
+            let refused = |rejection| at_way(index, rejection);
+            let account = self
+                .account_for(&way.account, way.content.kind())
+                .map_err(refused)?;
+            let mut said = way.content.clone();
+            let examined = self.examine(&account, &mut said, spec.overflow).await;
+            let (_, wrong) = examined.map_err(refused)?;
+            found.extend(wrong.into_iter().map(|mut one| {
+                one.pointer.insert_str(0, &format!("/fallback/{index}"));
+                one
+            }));
+            spec.fallback.push((account.id, way.content));
+        }
+        let mut violations = impossible_times(spec.send_at, spec.expires_at, self.clock.now());
+        let script = match Script::read(account.id, &spec) {
+            Ok(script) => {
+                // The rules for a text hold for what a template makes, not for the
+                // template.
+                found.retain(|one| !script.is_template_at(&one.pointer));
+                violations.append(&mut found);
+                Some(script)
+            }
+            Err(unreadable) => {
+                violations.extend(unreadable);
+                None
+            }
+        };
+        Ok(Proofread {
+            account: account.id,
+            spec,
+            script,
+            violations,
         })
     }
 

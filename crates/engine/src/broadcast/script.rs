@@ -362,6 +362,13 @@ mod tests {
     }
 
     #[test]
+    fn fields_may_have_chinese_names() {
+        let script = Script::read(AccountId(1), &template("{{ 姓名 }}")).unwrap();
+        let said = script.fill(0, &person(json!({"姓名": "张三"}))).unwrap();
+        assert_eq!(said.data().unwrap()["thing1"].value, "张三");
+    }
+
+    #[test]
     fn a_field_that_is_missing_is_named() {
         let script = Script::read(AccountId(1), &template("{{ name }} {{ town }}")).unwrap();
         let found = script.fill(0, &person(json!({"name": "a"}))).unwrap_err();

@@ -93,6 +93,10 @@ impl Engine {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let kind = message.kind();
+        if let Some(until) = account.parked_until(kind, now) {
+            // Just then, by which they are found if there is more before.
+            return Some(until);
+        }
         let breaker = account.state.breaker.as_ref();
         if let Some(breaker) = breaker.filter(|it| !it.holds_all() && it.holds(kind)) {
             if breaker.next_try_at > now {

@@ -257,6 +257,12 @@ impl Lane {
         bucket.tokens = (bucket.tokens - count).max(0.0);
     }
 
+    /// One that was taken asks WeChat for nothing: another may go at once.
+    pub(crate) fn give_back(&self) {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.tokens += 1.0;
+    }
+
     /// A send ended. Whether the dispatcher waits for just that.
     pub(crate) fn finished_one(&self, max_in_flight: u32) -> bool {
         let before = self.in_flight.fetch_sub(1, Ordering::SeqCst);

@@ -179,7 +179,10 @@ impl Engine {
         let mut round = Round::default();
         for account in self.registry.all() {
             let lane = self.dispatcher.lane(account.id);
-            if account.settings.disabled || account.parked_until(now).is_some() || lane.rests(now) {
+            let parked = account
+                .parked(now)
+                .is_some_and(|parked| parked.kinds.is_empty());
+            if account.settings.disabled || parked || lane.rests(now) {
                 // Whatever ends this wakes the lane; the poll is there for the
                 // rest.
                 continue;

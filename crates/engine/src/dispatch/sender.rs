@@ -79,6 +79,7 @@ impl Engine {
             return Some(settlement(attempts, Some(&outcome), decision, history, now));
         }
         if let Some(at) = self.held_until(account, &message, now) {
+            self.dispatcher.lane(account.id).give_back();
             let decision = Decision::RetryAt { at };
             return Some(settlement(attempts, None, decision, history, now));
         }
@@ -189,6 +190,7 @@ impl Engine {
                 && let Outcome::Refused(refusal) = &outcome
             {
                 let parked = Parked {
+                    kinds: vec![message.kind()],
                     until: hongyan_domain::clock::after_quota_reset(now),
                     errcode: refusal.errcode.0,
                     errmsg: refusal.errmsg.clone(),

@@ -3,21 +3,19 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use hmac::{Hmac, Mac};
 use hongyan_domain::callback::{Callback, Forward, Forwarded};
 use hongyan_domain::clock::after;
 use hongyan_domain::retry::RetryPolicy;
 use hongyan_wechat::AppSecret;
 use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
-use sha2::Sha256;
 use tokio::sync::Notify;
 
 use crate::Engine;
+use crate::post::sign::signed;
+use crate::post::{Clients, PostError, read};
 
 /// How long a backend has to take a forwarded callback.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,9 +25,6 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Tried at once at most.
 const AT_ONCE: usize = 16;
-
-/// The longest answer that is read.
-const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// 1 s, 2 s, 4 s … at most 10 minutes apart, for about three hours.
 const POLICY: RetryPolicy = RetryPolicy {
@@ -41,65 +36,16 @@ const POLICY: RetryPolicy = RetryPolicy {
 /// Who carries callbacks.
 #[derive(Debug)]
 pub(crate) struct Courier {
-    http: reqwest::Client,
-    /// For programs on this machine: whatever proxy is set is not meant for them.
-    here: reqwest::Client,
+    clients: Clients,
     woken: Notify,
-}
-
-/// Why a program did not take what it was sent, without secrets.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CourierError {
-    /// It answered with another status than 2xx.
-    #[error("it answered with status {0}")]
-    Status(u16),
-    /// It did not answer, or not in time.
-    #[error("{0}")]
-    NoAnswer(String),
-    /// It answered at too great length.
-    #[error("its answer is longer than 256 KiB")]
-    TooLong,
-}
-
-impl From<reqwest::Error> for CourierError {
-    fn from(error: reqwest::Error) -> Self {
-        let what = if error.is_timeout() {
-            "it did not answer in time"
-        } else if error.is_connect() {
-            "it could not be reached"
-        } else {
-            "the connection broke"
-        };
-        Self::NoAnswer(what.to_owned())
-    }
 }
 
 impl Courier {
     pub(crate) fn new() -> Self {
-        // reqwest takes the process's provider of cryptography; whoever came first
-        // has set the same one.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(Duration::from_secs(3))
-                .user_agent(concat!("hongyan/", env!("CARGO_PKG_VERSION")))
-        };
         Self {
-            http: client().build().unwrap_or_default(),
-            here: client().no_proxy().build().unwrap_or_default(),
+            clients: Clients::new(),
             woken: Notify::new(),
         }
-    }
-
-    fn client(&self, url: &str) -> &reqwest::Client {
-        let is_here = url::Url::parse(url).is_ok_and(|url| match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        });
-        if is_here { &self.here } else { &self.http }
     }
 
     /// Something may be due.
@@ -113,7 +59,7 @@ impl Courier {
         url: &str,
         callback: &Callback,
         patience: Duration,
-    ) -> Result<String, CourierError> {
+    ) -> Result<String, PostError> {
         let content_type = callback.content_type.as_deref();
         self.post_raw(url, &callback.query, content_type, &callback.body, patience)
             .await
@@ -127,10 +73,11 @@ impl Courier {
         content_type: Option<&str>,
         body: &Bytes,
         patience: Duration,
-    ) -> Result<(u16, String), CourierError> {
+    ) -> Result<(u16, String), PostError> {
         let joint = if url.contains('?') { '&' } else { '?' };
         let request = self
-            .client(url)
+            .clients
+            .of(url)
             .post(format!("{url}{joint}{query}"))
             .timeout(patience)
             .header(CONTENT_TYPE, content_type.unwrap_or("text/xml"))
@@ -148,48 +95,19 @@ impl Courier {
         token: Option<&AppSecret>,
         question: &serde_json::Value,
         patience: Duration,
-    ) -> Result<String, CourierError> {
+    ) -> Result<String, PostError> {
         let body = question.to_string();
-        let at = at.as_second().to_string();
-        let mut request = self
-            .client(url)
+        let request = self
+            .clients
+            .of(url)
             .post(url)
             .timeout(patience)
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", &at);
-        if let Some(token) = token {
-            let signature = sign(token.expose().as_bytes(), id, &at, &body);
-            request = request.header("webhook-signature", format!("v1,{signature}"));
-        }
+            .header(CONTENT_TYPE, "application/json");
+        let keys: Vec<&[u8]> = token.iter().map(|key| key.expose().as_bytes()).collect();
+        let request = signed(request, &keys, id, at, &body);
         let (_, said) = read(request.body(body).send().await?).await?;
         Ok(said)
     }
-}
-
-/// HMAC-SHA256 over id, time and body (Standard Webhooks 1.0), base64.
-fn sign(key: &[u8], id: &str, at: &str, body: &str) -> String {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
-    for part in [id, ".", at, ".", body] {
-        mac.update(part.as_bytes());
-    }
-    STANDARD.encode(mac.finalize().into_bytes())
-}
-
-async fn read(mut response: reqwest::Response) -> Result<(u16, String), CourierError> {
-    let status = response.status();
-    if !status.is_success() {
-        return Err(CourierError::Status(status.as_u16()));
-    }
-    let mut said = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if said.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(CourierError::TooLong);
-        }
-        said.extend_from_slice(&chunk);
-    }
-    Ok((status.as_u16(), String::from_utf8_lossy(&said).into_owned()))
 }
 
 impl Engine {
@@ -266,19 +184,5 @@ impl Engine {
             // Its lease ends by itself, and it is sent once more.
             tracing::warn!(account = name, callback_id = %forward.callback, %error, "a forwarding could not be noted");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn questions_are_signed_as_standard_webhooks_are() {
-        // Computed with openssl: printf 'evt_1.1700000000.{}' | openssl dgst -sha256 -hmac key -binary | base64
-        assert_eq!(
-            sign(b"key", "evt_1", "1700000000", "{}"),
-            "qlxS+Rx59BdwbM0DVnBBVM2EZr7V1DuM8yaNlT+iZiY="
-        );
     }
 }

@@ -370,6 +370,7 @@ measured! {
     QueueStore {
         fn claim(account: AccountId, limit: usize, lease: Duration, least: Priority) -> Batch;
         fn backlog(account: AccountId, least: Priority, at_most: usize) -> usize;
+        fn bring_forward(account: AccountId, put_off_until: Timestamp, limit: usize) -> usize;
         fn settle(settlements: Arc<[Settlement]>) -> Vec<Settled>;
         fn release(held: &[(MessageId, i64)]) -> ();
         fn expire(limit: usize) -> Vec<MessageId>;

@@ -9,6 +9,7 @@ mod account;
 mod measured;
 mod queue;
 mod scrape;
+mod webhooks;
 
 pub use scrape::EngineCollector;
 
@@ -31,6 +32,7 @@ use crate::Engine;
 use crate::history::Totals;
 use measured::StoreMetrics;
 use queue::Sample;
+use webhooks::WebhookMetrics;
 
 /// Everything the engine counts.
 #[derive(Debug, Default)]
@@ -41,6 +43,7 @@ pub(crate) struct Metrics {
     pub(crate) lease_losses: Counter,
     /// Messages the sweep ended because they were too late.
     pub(crate) swept: Counter,
+    pub(crate) webhooks: WebhookMetrics,
     queue: Mutex<Option<Sample>>,
 }
 

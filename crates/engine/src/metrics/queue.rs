@@ -56,6 +56,9 @@ impl Engine {
             if let Err(error) = self.sample_queue().await {
                 tracing::debug!(%error, "the queue could not be looked at");
             }
+            if let Err(error) = self.sample_webhooks().await {
+                tracing::debug!(%error, "what waits for webhooks could not be looked at");
+            }
             tokio::time::sleep(PAUSE.max(began.elapsed() * REST)).await;
         }
     }

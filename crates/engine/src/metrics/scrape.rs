@@ -55,6 +55,7 @@ impl Collector for EngineCollector {
         latencies(&mut encoder, &counted)?;
         self.queue(&mut encoder, &counted)?;
         self.callbacks(&mut encoder, &counted)?;
+        engine.metrics.webhooks.encode(&mut encoder)?;
         self.lanes(&mut encoder, &counted)?;
         self.quotas(&mut encoder, &counted, now)?;
         self.tokens(&mut encoder, &counted, now)?;
@@ -403,8 +404,8 @@ impl EngineCollector {
         )?;
         flag(
             "hongyan_account_parked",
-            "1 while the account waits because its allowance at WeChat is used up.",
-            &|account| account.parked_until(now).is_some(),
+            "1 while messages wait because the account's allowance at WeChat for their kind is used up.",
+            &|account| account.parked(now).is_some(),
         )?;
         flag(
             "hongyan_account_blocked",
@@ -499,10 +500,10 @@ impl EngineCollector {
     clippy::cast_precision_loss,
     reason = "counts of what fits into memory or on a disk are far below 2^52"
 )]
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-fn seconds_between(earlier: Timestamp, later: Timestamp) -> f64 {
+pub(super) fn seconds_between(earlier: Timestamp, later: Timestamp) -> f64 {
     later.duration_since(earlier).as_secs_f64()
 }

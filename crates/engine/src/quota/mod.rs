@@ -147,7 +147,7 @@ impl Engine {
         let month = beijing_month(now);
         let clearings = self.store.count_clearing(account.id, month).await?;
         tracing::info!(account = %account.name(), clearings, "the day's allowances were cleared");
-        self.unpark(account.id).await;
+        self.unpark(account.id, None).await;
         self.dispatcher.wake_account(account.id);
         for (quota, _) in self.quotas.quotas(account.id, now) {
             self.quotas.ask_again(account.id, &quota.path);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hongyan_domain::AccountId;
 use hongyan_domain::clock::from_millisecond;
 use hongyan_domain::port::StoreError;
-use hongyan_domain::template::{Template, TemplateChange, TemplateForm};
+use hongyan_domain::template::{Template, TemplateChange, TemplateForm, TemplateUse};
 use hongyan_wechat::TemplateId;
 use jiff::Timestamp;
 
@@ -57,12 +57,34 @@ impl Engine {
             // What was counted a moment ago counts, too.
             self.flush_template_uses().await;
         }
-        let since = from_millisecond(at.as_millisecond().saturating_sub(LATELY_MS));
         for change in changes.iter_mut().filter(|change| change.before.is_some()) {
             let id = &change.template_id;
-            change.senders = self.store.template_uses(account, id, since).await?;
+            change.senders = self.used_lately(account, id, at).await?;
         }
         Ok(changes)
+    }
+
+    /// Who used a template in the last 30 days, by API key.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn template_senders(
+        &self,
+        account: AccountId,
+        id: &TemplateId,
+    ) -> Result<Vec<TemplateUse>, StoreError> {
+        self.flush_template_uses().await;
+        self.used_lately(account, id, self.clock.now()).await
+    }
+
+    async fn used_lately(
+        &self,
+        account: AccountId,
+        id: &TemplateId,
+        at: Timestamp,
+    ) -> Result<Vec<TemplateUse>, StoreError> {
+        let since = from_millisecond(at.as_millisecond().saturating_sub(LATELY_MS));
+        self.store.template_uses(account, id, since).await
     }
 }
 

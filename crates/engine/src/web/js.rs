@@ -10,7 +10,7 @@ use hongyan_domain::clock::after;
 use hongyan_domain::port::StoreError;
 use hongyan_wechat::api::ticket::{GetTicket, TicketKind};
 use hongyan_wechat::jssdk::{page_signature, without_fragment};
-use hongyan_wechat::{AppId, Base, ErrClass, JsTicket, TemplateId};
+use hongyan_wechat::{AppId, ErrClass, JsTicket, TemplateId};
 use jiff::Timestamp;
 use url::Url;
 
@@ -25,9 +25,6 @@ const RENEWAL: Duration = Duration::from_secs(5 * 60);
 
 /// WeChat's own address of the script (JS-SDK, 引入 JS 文件).
 const SCRIPT: &str = "https://res.wx.qq.com/open/js/jweixin-1.6.0.js";
-
-/// Where WeChat's pages are when nobody says otherwise.
-const WECHAT_OPEN: &str = "https://open.weixin.qq.com";
 
 /// Templates one open tag may ask for.
 const TEMPLATES: usize = 5;
@@ -236,13 +233,10 @@ impl Engine {
             .collect::<Result<Vec<TemplateId>, _>>()?;
         let url = format!("{}{page_url}", self.public_url()?);
         let config = self.sign_page(&account, &url).await?;
-        let open = self.wechat.bases().get(Base::Open).to_string();
-        let open = open.trim_end_matches('/');
-        let script_url = if open == WECHAT_OPEN {
-            SCRIPT.to_owned()
-        } else {
-            format!("{open}/open/js/jweixin-1.6.0.js")
-        };
+        let script_url = self.stand_in().map_or_else(
+            || SCRIPT.to_owned(),
+            |base| format!("{base}/open/js/jweixin-1.6.0.js"),
+        );
         Ok(TagPage {
             config,
             templates,

@@ -25,6 +25,7 @@ use hmac::{Hmac, Mac};
 use hongyan_domain::account::Account;
 use hongyan_domain::clock::after;
 use hongyan_domain::port::Walk;
+use hongyan_wechat::{Base, Bases};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,13 @@ impl Engine {
     /// Known once the gateway listens; the first to say so counts.
     pub fn set_public_url(&self, url: &str) {
         let _ = self.public_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Where the pages are that stand in for WeChat's, such as a sandbox's; `None`
+    /// where they are WeChat's own.
+    pub fn stand_in(&self) -> Option<String> {
+        let open = self.wechat.bases().get(Base::Open);
+        (*open != Bases::default().open).then(|| open.to_string())
     }
 
     pub(crate) fn public_url(&self) -> Result<&str, WebFailure> {

@@ -339,17 +339,13 @@ pub(crate) fn health(account: &Account, illness: Option<Illness>, now: Timestamp
             ..plain_health(api::HealthStatus::Blocked)
         };
     }
-    match account
-        .state
-        .parked
-        .as_ref()
-        .filter(|parked| parked.until > now)
-    {
+    match account.parked(now) {
         Some(parked) => api::Health {
             until: Some(parked.until),
             reason: Some(parked.errmsg.clone()),
             errcode: Some(parked.errcode),
             diagnosis: diagnosis(parked.errcode),
+            kinds: parked.kinds.iter().copied().map(message::kind).collect(),
             ..plain_health(api::HealthStatus::Parked)
         },
         None => plain_health(api::HealthStatus::Healthy),
@@ -363,18 +359,23 @@ pub(crate) fn check_report(report: CheckReport) -> api::CheckReport {
         steps: report
             .steps
             .into_iter()
-            .map(|step| api::CheckStep {
-                name: step.name.to_owned(),
-                state: match step.state {
-                    StepState::Ok => api::StepState::Ok,
-                    StepState::Warning => api::StepState::Warning,
-                    StepState::Failed => api::StepState::Failed,
-                    StepState::Skipped => api::StepState::Skipped,
-                },
-                detail: step.detail,
-                fix: step.fix,
-                errcode: step.errcode,
-                rid: step.rid,
+            .map(|step| {
+                let fix = step.fix.map(|fix| (fix.en, fix.zh)).unzip();
+                api::CheckStep {
+                    name: step.name.to_owned(),
+                    state: match step.state {
+                        StepState::Ok => api::StepState::Ok,
+                        StepState::Warning => api::StepState::Warning,
+                        StepState::Failed => api::StepState::Failed,
+                        StepState::Skipped => api::StepState::Skipped,
+                    },
+                    detail: step.detail.en,
+                    detail_zh: step.detail.zh,
+                    fix: fix.0,
+                    fix_zh: fix.1,
+                    errcode: step.errcode,
+                    rid: step.rid,
+                }
             })
             .collect(),
     }

@@ -132,6 +132,7 @@ pub(crate) fn message(
         deferred_until: message
             .handling
             .and_then(|handling| handling.deferred_until),
+        webhooks: None,
     }
 }
 
@@ -258,9 +259,10 @@ fn attempt(attempt: Attempt) -> api::Attempt {
 }
 
 fn waiting_for(reason: WaitingReason) -> api::Waiting {
-    let waiting = |reason, detail: &str, until| api::Waiting {
+    let waiting = |reason, detail: &str, detail_zh: &str, until| api::Waiting {
         reason,
         detail: detail.to_owned(),
+        detail_zh: detail_zh.to_owned(),
         until,
         errcode: None,
         diagnosis: None,
@@ -270,6 +272,7 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
         WaitingReason::Disabled => waiting(
             api::WaitingFor::AccountDisabled,
             "the account is switched off; it is sent once the account is enabled",
+            "账号已停用，启用后即发送",
             None,
         ),
         WaitingReason::Unhealthy(illness) => api::Waiting {
@@ -283,6 +286,12 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
                         "WeChat gives the account no access token: {}",
                         illness.reason
                     ),
+                    "; it saw the address ",
+                    illness.seen_ip.as_deref(),
+                ),
+                &with_address(
+                    format!("微信不给此账号接口凭证：{}", illness.reason),
+                    "；微信看到的 IP 地址为 ",
                     illness.seen_ip.as_deref(),
                 ),
                 illness.next_try_at,
@@ -290,7 +299,8 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
         },
         WaitingReason::Parked { until } => waiting(
             api::WaitingFor::AccountParked,
-            "the account's allowance at WeChat is used up",
+            "the account's allowance at WeChat for this kind of message is used up",
+            "账号在微信的此类消息额度已用完",
             Some(until),
         ),
         WaitingReason::Blocked(breaker) => api::Waiting {
@@ -304,6 +314,15 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
                         "WeChat refuses what the account sends: errcode {} {}; one message is tried at the time in until",
                         breaker.errcode, breaker.errmsg
                     ),
+                    "; it saw the address ",
+                    breaker.seen_ip.as_deref(),
+                ),
+                &with_address(
+                    format!(
+                        "微信拒绝此账号的发送：错误码 {} {}；稍后会再试发一条",
+                        breaker.errcode, breaker.errmsg
+                    ),
+                    "；微信看到的 IP 地址为 ",
                     breaker.seen_ip.as_deref(),
                 ),
                 Some(breaker.next_try_at),
@@ -312,19 +331,21 @@ fn waiting_for(reason: WaitingReason) -> api::Waiting {
         WaitingReason::QuietHours { until } => waiting(
             api::WaitingFor::QuietHours,
             "the account disturbs nobody at this time of the day",
+            "现在是账号的免打扰时段",
             Some(until),
         ),
         WaitingReason::Reserved { until } => waiting(
             api::WaitingFor::ReservedForHigh,
             "what is left of the day's allowance is kept for messages of high priority",
+            "今日剩余额度留给高优先级消息",
             Some(until),
         ),
     }
 }
 
-fn with_address(sentence: String, seen_ip: Option<&str>) -> String {
+fn with_address(sentence: String, it_saw: &str, seen_ip: Option<&str>) -> String {
     match seen_ip {
-        Some(ip) => format!("{sentence}; it saw the address {ip}"),
+        Some(ip) => format!("{sentence}{it_saw}{ip}"),
         None => sentence,
     }
 }

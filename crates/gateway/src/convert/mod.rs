@@ -19,6 +19,7 @@ pub(crate) mod shape;
 pub(crate) mod stats;
 pub(crate) mod template;
 mod timing;
+pub(crate) mod webhook;
 
 use hongyan_api as api;
 use hongyan_domain::template as domain;

@@ -116,7 +116,7 @@ pub(crate) fn change(change: TemplateChange, keys: &HashMap<KeyId, String>) -> a
     }
 }
 
-fn sender(used: &TemplateUse, keys: &HashMap<KeyId, String>) -> api::TemplateSender {
+pub(crate) fn sender(used: &TemplateUse, keys: &HashMap<KeyId, String>) -> api::TemplateSender {
     api::TemplateSender {
         key_id: used.key.map(|key| key.to_string()),
         key_name: used.key.and_then(|key| keys.get(&key).cloned()),

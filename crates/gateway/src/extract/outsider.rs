@@ -69,11 +69,7 @@ impl Outsider {
 
     /// Reads the body of a callback.
     pub(crate) async fn callback_body(&self, request: Request) -> Result<Bytes, Problem> {
-        let settings = GatewaySettings {
-            body_limit: MAX_BODY,
-            ..*self.settings()
-        };
-        body::read(request, &settings).await
+        body::read_at_most(request, self.settings(), MAX_BODY).await
     }
 
     /// WeChat's check of a callback address.

@@ -12,9 +12,8 @@ use sha2::{Digest, Sha256};
 use super::html;
 use super::tongue::Tongue;
 
-/// Nothing is loaded, nobody may frame it.
-pub(super) const NOTHING: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Nothing is loaded.
+pub(super) const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'";
 
 /// How pages look.
 pub(super) const STYLE: &str = "\

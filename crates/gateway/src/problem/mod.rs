@@ -35,6 +35,7 @@ pub(crate) struct Problem(Box<Inner>);
 struct Inner {
     code: Code,
     detail: String,
+    detail_zh: Option<String>,
     violations: Vec<Violation>,
     wechat: Option<WechatCause>,
     retry_after: Option<u32>,
@@ -54,6 +55,7 @@ impl Problem {
         Self(Box::new(Inner {
             code,
             detail: detail.into(),
+            detail_zh: None,
             violations: Vec::new(),
             wechat: None,
             retry_after: None,
@@ -76,6 +78,12 @@ impl Problem {
             Code::Internal,
             "the gateway failed at this request; its log says why",
         )
+    }
+
+    /// The same with the detail in Chinese, too.
+    pub(crate) fn zh(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail_zh = Some(detail.into());
+        self
     }
 
     /// The same with a sentence before its own.
@@ -129,12 +137,17 @@ impl Problem {
     /// The document.
     pub(crate) fn into_document(self) -> hongyan_api::Problem {
         let row = self.0.code.row();
+        let detail_zh = self
+            .0
+            .detail_zh
+            .unwrap_or_else(|| in_chinese(&self.0.violations, row.meaning_zh));
         let wechat = self.0.wechat;
         hongyan_api::Problem {
             type_: format!("/docs/errors#{}", row.code),
             title: row.title.to_owned(),
             status: row.status,
             detail: self.0.detail,
+            detail_zh,
             code: row.code.to_owned(),
             violations: self
                 .0
@@ -147,6 +160,16 @@ impl Problem {
             errmsg: wechat.as_ref().and_then(|w| w.errmsg.clone()),
             rid: wechat.and_then(|w| w.rid),
         }
+    }
+}
+
+/// The rules broken, else what the code means; the table is written for pages that know
+/// back-ticks.
+fn in_chinese(violations: &[Violation], meaning_zh: &str) -> String {
+    match violations {
+        [] => meaning_zh.replace('`', ""),
+        [only] => format!("{}：{}", only.pointer, only.message_zh),
+        several => format!("请求有 {} 处不符合规则，见 violations", several.len()),
     }
 }
 
@@ -199,11 +222,17 @@ impl From<CredentialError> for Problem {
         let sentence = error.to_string();
         match error {
             CredentialError::Refused { illness } => {
-                let detail = match &illness.seen_ip {
-                    Some(ip) => format!("{sentence}; WeChat saw the address {ip}"),
-                    None => sentence,
+                let (detail, detail_zh) = match &illness.seen_ip {
+                    Some(ip) => (
+                        format!("{sentence}; WeChat saw the address {ip}"),
+                        format!("微信不给此账号接口凭证：微信看到的 IP 地址 {ip} 不在 IP 白名单中"),
+                    ),
+                    None => (
+                        sentence,
+                        format!("微信不给此账号接口凭证：{}", illness.reason),
+                    ),
                 };
-                let problem = Self::new(Code::AccountUnhealthy, detail);
+                let problem = Self::new(Code::AccountUnhealthy, detail).zh(detail_zh);
                 match illness.errcode {
                     Some(code) => problem.because_wechat(code, illness.errmsg, illness.rid),
                     None => problem,
@@ -224,6 +253,10 @@ impl From<WechatFailure> for Problem {
         match failure {
             WechatFailure::Credential(error) => error.into(),
             WechatFailure::Refused(refusal) => Self::new(Code::WechatRefused, sentence)
+                .zh(format!(
+                    "微信拒绝了请求：错误码 {} {}",
+                    refusal.errcode, refusal.errmsg
+                ))
                 .because_wechat(refusal.errcode.0, Some(refusal.errmsg), refusal.rid),
             WechatFailure::Unreachable { .. } => {
                 Self::new(Code::WechatUnreachable, sentence).retry_after(RETRY_SECONDS)
@@ -240,7 +273,8 @@ impl From<ManageError> for Problem {
             ManageError::WrongKind => Self::new(
                 Code::WrongKind,
                 "only official accounts have followers, tags, a blacklist, menus and QR codes",
-            ),
+            )
+            .zh("只有公众号才有关注者、标签、黑名单、自定义菜单和带参数二维码"),
             ManageError::Invalid(violations) => Self::invalid(violations),
             ManageError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()),
             ManageError::Wechat(failure) => (*failure).into(),

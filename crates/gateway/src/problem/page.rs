@@ -9,10 +9,11 @@ use super::table::Code;
 pub fn page_markdown() -> String {
     let mut page = String::from(
         "# Errors 错误\n\n\
-         Every refusal is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail` and \
-         `code`. Decide by `code`: codes do not change, texts do. Where WeChat is the cause there are `errcode`, \
+         Every refusal is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail` \
+         (in Chinese: `detail_zh`) and `code`. Decide by `code`: codes do not change, texts do. Where WeChat is the cause there are `errcode`, \
          `errmsg`, `rid` and `diagnosis` too. This page is made of the table in `crates/gateway/src/problem`.\n\n\
-         所有拒绝都以 `application/problem+json`（RFC 9457）返回，含 `type`、`title`、`status`、`detail`、`code`。\
+         所有拒绝都以 `application/problem+json`（RFC 9457）返回，含 `type`、`title`、`status`、`detail`\
+         （中文：`detail_zh`）、`code`。\
          请按 `code` 判断：它不会改变，文字会。由微信引起时另有 `errcode`、`errmsg`、`rid`、`diagnosis`。\n\n\
          | code | status | English | 中文 |\n|---|---|---|---|\n",
     );

@@ -109,6 +109,12 @@ problems! {
     UnknownCallback: "unknown_callback", 404, "No such callback",
         "The account has no callback of this id, or it is old and was removed.",
         "该账号没有这个 id 的回调，或因过旧已被清除。";
+    UnknownWebhook: "unknown_webhook", 404, "No such webhook",
+        "No endpoint has this id, or the key may not see all its accounts. `GET /v1/webhooks` lists those it may.",
+        "没有这个 id 的 webhook，或该密钥无权查看其全部账号。`GET /v1/webhooks` 列出可见的。";
+    UnknownWebhookDelivery: "unknown_webhook_delivery", 404, "Nothing of this id was told to the webhook",
+        "The endpoint was never told this, or it is long ago and was removed.",
+        "该 webhook 没有这条推送，或因过旧已被清除。";
     UnknownTicket: "unknown_ticket", 404, "The ticket is not valid",
         "The ticket was exchanged already, is too old, or belongs to another account. Send the person through `/h5/{account}/oauth` again.",
         "票据已被兑换、已过期，或属于其他账号。请让用户重新经过 `/h5/{account}/oauth`。";
@@ -133,6 +139,12 @@ problems! {
     InUse: "in_use", 409, "It is still needed",
         "It cannot be removed while something depends on it; `detail` says what.",
         "仍被使用，不能删除；`detail` 说明原因。";
+    WebhookDisabled: "webhook_disabled", 409, "Nothing is told to the webhook",
+        "Somebody switched it off, it answered 410, or it took nothing for days; `disabled` says which. `PATCH /v1/webhooks/{id}` with `{\"enabled\": true}` switches it on.",
+        "该 webhook 已停用：人为停用、它返回了 410，或连续多日失败，见 `disabled`。用 `PATCH /v1/webhooks/{id}` 提交 `{\"enabled\": true}` 可启用。";
+    TooManyWebhooks: "too_many_webhooks", 409, "There are as many webhooks as there can be",
+        "Each is looked at with every change, so there are 100 at most. Remove one, or let one endpoint pass things on.",
+        "每次变化都要逐个查看 webhook，因此最多 100 个。请删除一个，或由一个端点再分发。";
     NoBackend: "no_backend", 409, "The account has no backends",
         "There is nowhere to send the callback to. `PATCH /v1/accounts/{account}` with `backends` names some.",
         "账号没有配置后端，无处转发。用 `PATCH /v1/accounts/{account}` 设置 `backends`。";

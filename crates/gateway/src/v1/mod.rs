@@ -22,12 +22,13 @@ pub(crate) mod tags;
 pub(crate) mod templates;
 pub(crate) mod users;
 pub(crate) mod web;
+pub(crate) mod webhooks;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use hongyan_domain::port::StoredResponse;
-use http::header::CONTENT_TYPE;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -58,6 +59,14 @@ fn respond(status: StatusCode, body: Bytes) -> Response {
 /// 200 with an answer.
 fn ok(answer: &impl Serialize) -> Result<Response, Problem> {
     Ok(respond(StatusCode::OK, body_of(answer)?))
+}
+
+/// An answer with a secret, which nobody on the way may keep.
+fn secret(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// 204.

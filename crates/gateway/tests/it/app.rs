@@ -50,6 +50,11 @@ impl Answer {
                 .as_str()
                 .is_some_and(|text| !text.is_empty())
         );
+        let in_chinese = |text: &str| text.contains(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        assert!(
+            problem["detail_zh"].as_str().is_some_and(in_chinese),
+            "{problem}"
+        );
         problem
     }
 

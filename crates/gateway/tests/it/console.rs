@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use hongyan_domain::key::Scope;
+use hongyan_gateway::GatewaySettings;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -60,6 +62,22 @@ async fn the_link_lets_in_one_person_once() {
         .await
         .problem(403, "not_the_link");
     assert!(app.engine.setup_secret().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_console_is_told_where_the_phones_of_a_demo_are() {
+    let session = async |app: App| {
+        let key = app.key(Scope::Read, &[]).await;
+        app.get(&key, "/v1/console/session").await.is(200)["phone_url"].clone()
+    };
+    assert_eq!(session(App::new().await).await, Value::Null);
+    let phone_url = Some("http://127.0.0.1:8700/".to_owned());
+    let demo = GatewaySettings {
+        phone_url: phone_url.clone(),
+        ..GatewaySettings::default()
+    };
+    let shown = session(App::with(demo).await).await;
+    assert_eq!(shown.as_str(), phone_url.as_deref());
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ fn the_description_is_whole() {
     ] {
         assert!(seen.iter().any(|operation| operation == wanted), "{wanted}");
     }
-    assert_eq!(seen.len(), 98);
+    assert_eq!(seen.len(), 112);
 }
 
 #[tokio::test]

@@ -36,6 +36,10 @@ fn is_guarded(answer: &Answer) {
     let policy = answer.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
+    // Only the stand-in for WeChat shows our pages inside its own.
+    let policies = answer.headers.get_all("content-security-policy");
+    let ancestors: Vec<_> = policies.iter().skip(1).collect();
+    assert_eq!(ancestors, ["frame-ancestors http://127.0.0.1:1"]);
 }
 
 async fn get(app: &App, path: &str, headers: &[(&str, &str)]) -> Answer {

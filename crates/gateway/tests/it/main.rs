@@ -19,3 +19,4 @@ mod messages;
 mod metrics;
 mod people;
 mod serving;
+mod webhooks;

@@ -300,6 +300,10 @@ async fn a_message_is_taken_back_once_and_for_all() {
         problem["detail"].as_str().unwrap().contains("canceled"),
         "{problem}"
     );
+    assert!(
+        problem["detail_zh"].as_str().unwrap().contains("canceled"),
+        "{problem}"
+    );
 }
 
 #[tokio::test]

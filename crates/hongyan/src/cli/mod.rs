@@ -27,6 +27,7 @@ mod tags;
 mod templates;
 mod timing;
 mod users;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -91,6 +92,8 @@ enum Command {
     Rules(rules::Rules),
     /// List, show, follow and replay what WeChat told an account
     Callbacks(callbacks::Callbacks),
+    /// List, add, change, try out and remove endpoints that are told what happens, and see what they were told
+    Webhooks(webhooks::Webhooks),
     /// Show what an account may still do today, or have WeChat clear it
     Quota(quota::QuotaCommand),
     /// Show how the accounts fare: queues, pace, allowances
@@ -182,6 +185,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Login(login) => talk(|connection| login.run(connection)),
         Command::Rules(rules) => rules.run(),
         Command::Callbacks(callbacks) => talk(|connection| callbacks.run(connection)),
+        Command::Webhooks(webhooks) => talk(|connection| webhooks.run(connection)),
         Command::Quota(quota) => talk(|connection| quota.run(connection)),
         Command::Stats(stats) => talk(|connection| stats.run(connection)),
         Command::Keys(keys) => block_on(keys.run()),

@@ -14,6 +14,7 @@ mod secrets;
 mod server;
 mod telemetry;
 mod templates;
+mod webhooks;
 mod wechat;
 
 pub(crate) use accounts::DeclaredAccount;
@@ -25,6 +26,7 @@ pub(crate) use secrets::Secrets;
 pub(crate) use server::Server;
 pub(crate) use telemetry::{Endpoint, Headers, Telemetry};
 pub(crate) use templates::Templates;
+pub(crate) use webhooks::Webhooks;
 pub(crate) use wechat::Wechat;
 
 use std::path::{Path, PathBuf};
@@ -44,9 +46,13 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) telemetry: Telemetry,
     pub(crate) templates: Templates,
+    pub(crate) webhooks: Webhooks,
     /// Accounts that must exist; those of the same name are brought in line at
     /// every start.
     pub(crate) accounts: Vec<DeclaredAccount>,
+    /// Where the phones of a sandbox are, for the console to say; only the demo has them.
+    #[serde(skip)]
+    pub(crate) phone_url: Option<String>,
     /// The folder relative paths count from.
     #[serde(skip)]
     base: PathBuf,

@@ -12,6 +12,8 @@ pub(crate) struct Retention {
     pub(crate) messages_days: u32,
     /// How many days WeChat's callbacks are kept; 0 = for ever.
     pub(crate) callbacks_days: u32,
+    /// How many days it is kept what webhooks were told; 0 = for ever.
+    pub(crate) webhooks_days: u32,
 }
 
 impl Default for Retention {
@@ -19,6 +21,7 @@ impl Default for Retention {
         Self {
             messages_days: 90,
             callbacks_days: 30,
+            webhooks_days: 30,
         }
     }
 }
@@ -30,6 +33,7 @@ impl Retention {
         RetentionSettings {
             messages: days(self.messages_days),
             callbacks: days(self.callbacks_days),
+            webhooks: days(self.webhooks_days),
         }
     }
 }

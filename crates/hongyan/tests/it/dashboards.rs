@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hongyan_api::{SendOptions, Sent};
+use hongyan_api::{EventType, NewWebhook, SendOptions, Sent};
 use hongyan_testkit::scrape::Scrape;
 use serde_json::{Value, json};
 
@@ -165,8 +165,16 @@ fn texts_under<'a>(key: &str, value: &'a Value, found: &mut Vec<&'a str>) {
 
 /// A gateway to which everything has happened that has a metric.
 fn eventful() -> (Stage, Scrape) {
-    let stage = Stage::open("", &[]);
+    let stage = Stage::open("[webhooks]\nallow_private = true\n", &[]);
     let client = stage.client();
+    // An endpoint that is told nothing.
+    let endpoint = NewWebhook {
+        url: stage.sandbox_url.clone(),
+        description: None,
+        accounts: Vec::new(),
+        events: vec![EventType::BroadcastFailed],
+    };
+    stage.block_on(client.add_webhook(&endpoint, None)).unwrap();
     let once = |key: &str| SendOptions {
         wait: Some(30),
         idempotency_key: Some(key.to_owned()),

@@ -13,3 +13,4 @@ mod stage;
 mod stopping;
 mod support;
 mod telemetry;
+mod webhooks;

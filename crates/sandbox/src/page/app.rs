@@ -3,7 +3,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::header::HOST;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -28,8 +29,13 @@ mod files {
     include!(concat!(env!("OUT_DIR"), "/app_files.rs"));
 }
 
-/// The page at `/`.
-pub(super) async fn index(headers: HeaderMap) -> Response {
+/// The page at `/`. Frames and cookies belong to hosts, so the phone stands where the
+/// pages it opens are, even if somebody wrote the other name of the same machine.
+pub(super) async fn index(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+    let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if let Some(there) = loopback(sandbox.world.config.public_url.as_deref(), asked) {
+        return Redirect::temporary(&there).into_response();
+    }
     match find("index.html") {
         Some(file) => serve(file, "no-cache", POLICY, &headers),
         None => document(
@@ -42,6 +48,13 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
              The control API at <code>/sandbox/v1</code> works all the same.</p>",
         ),
     }
+}
+
+/// The page's own address, where it was asked for as `localhost`.
+fn loopback(public_url: Option<&str>, asked: Option<&str>) -> Option<String> {
+    let port = asked?.strip_prefix("localhost")?;
+    let own = format!("http://127.0.0.1{port}");
+    (public_url?.trim_end_matches('/') == own).then(|| format!("{own}/"))
 }
 
 /// What the page needs. The names change with the content, so browsers need not
@@ -110,6 +123,18 @@ fn view(sandbox: &Sandbox, person: PersonView) -> Result<PhoneView, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_other_name_of_this_machine_leads_to_the_pages_own() {
+        let own = Some("http://127.0.0.1:8700");
+        let there = |asked| loopback(own, Some(asked));
+        assert_eq!(there("localhost:8700").unwrap(), "http://127.0.0.1:8700/");
+        assert_eq!(there("127.0.0.1:8700"), None);
+        assert_eq!(there("localhost:9000"), None, "through a tunnel");
+        assert_eq!(loopback(None, Some("localhost:8700")), None);
+        let elsewhere = Some("https://sandbox.example");
+        assert_eq!(loopback(elsewhere, Some("localhost:8700")), None);
+    }
 
     #[test]
     fn the_phone_may_run_no_foreign_and_no_inline_scripts() {

@@ -20,6 +20,8 @@ const ORDER: [&str; 5] = ["appid", "redirect_uri", "response_type", "scope", "st
 /// What an authorisation link asks for.
 struct Request<'a> {
     appid: &'a str,
+    /// What people call the account.
+    name: String,
     redirect_uri: &'a str,
     wants_profile: bool,
     state: &'a str,
@@ -58,6 +60,7 @@ impl<'a> Request<'a> {
         }
         Ok(Self {
             appid,
+            name: account.shown_name(),
             redirect_uri,
             wants_profile,
             state: parameters.echo("state")?,
@@ -93,7 +96,7 @@ pub(super) async fn show(
         let nickname = sandbox.person(&person).map(|person| person.nickname);
         document(
             "网页授权",
-            &form(request.appid, &nickname.unwrap_or_default()),
+            &form(&request.name, &nickname.unwrap_or_default()),
         )
     } else {
         request.back(&sandbox, &person, Purpose::Base)
@@ -101,14 +104,14 @@ pub(super) async fn show(
     remembering(response, &person)
 }
 
-fn form(appid: &str, nickname: &str) -> String {
+fn form(name: &str, nickname: &str) -> String {
     format!(
-        "<h1>{appid} 申请获得你的昵称和头像</h1><p class=\"dim\">以 {nickname} 的身份</p>\
+        "<h1>{name} 申请获得你的昵称和头像</h1><p class=\"dim\">以 {nickname} 的身份</p>\
          <form method=\"post\"><label><input type=\"checkbox\" name=\"snapshot\" value=\"1\"> \
          快照页模式（虚拟账号） snapshot user</label>\
          <button class=\"main\" name=\"decision\" value=\"allow\">允许 Allow</button>\
          <button name=\"decision\" value=\"refuse\">拒绝 Refuse</button></form>",
-        appid = escape(appid),
+        name = escape(name),
         nickname = escape(nickname),
     )
 }

@@ -144,6 +144,7 @@ fn offer(sandbox: &Sandbox, asked: &Asked) -> Result<Value, Value> {
     let account = sandbox
         .account(&asked.appid)
         .map_err(|error| refused(10002, &error.to_string()))?;
+    let name = account.shown_name();
     let book = account.book.lock();
     let known: Option<Vec<_>> = asked
         .templates
@@ -168,7 +169,7 @@ fn offer(sandbox: &Sandbox, asked: &Asked) -> Result<Value, Value> {
             json!({ "template_id": source.template_id, "title": source.title })
         })
         .collect();
-    Ok(json!({ "errCode": 0, "items": items }))
+    Ok(json!({ "errCode": 0, "name": name, "items": items }))
 }
 
 fn refused(code: u32, text: &str) -> Value {

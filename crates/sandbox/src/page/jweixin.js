@@ -32,6 +32,19 @@
     return answer.json();
   }
 
+  // Inside the phone the page has a title bar above it.
+  const framed = window.parent !== window;
+  const tellPhone = (word) => framed && window.parent.postMessage({ jweixin: word }, base);
+  function tellTitle() {
+    tellPhone({ title: document.title || location.host });
+    new MutationObserver(() => tellPhone({ title: document.title || location.host })).observe(document.head, {
+      childList: true, subtree: true, characterData: true,
+    });
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", tellTitle);
+  else tellTitle();
+  window.addEventListener("pagehide", () => tellPhone({ title: "" }));
+
   function allowsTag() {
     return status === "ready" && (config.openTagList || []).includes(TAG);
   }
@@ -88,6 +101,7 @@
     wx[name] = (options) => {
       const allowed = status === "ready" && (config.jsApiList || []).includes(name);
       settle(options, allowed ? "success" : "fail", allowed ? `${name}:ok` : `${name}:fail, the permission value is offline verifying`);
+      if (allowed && name === "closeWindow") tellPhone({ close: true });
     };
   }
 
@@ -99,13 +113,13 @@
   }
 
   // Resolves to the choices by template, or to null where the person cancels.
-  function popup(items) {
+  function popup(name, items) {
     return new Promise((resolve) => {
       const shade = make("div", "", { position: "fixed", inset: "0", zIndex: "2147483647", background: "rgba(0,0,0,.5)", display: "flex", alignItems: "flex-end", justifyContent: "center", font: "16px/1.6 system-ui, sans-serif" });
       shade.id = "sandbox-subscribe";
       const card = make("div", "", { background: "#fff", color: "#191919", width: "100%", maxWidth: "30rem", borderRadius: "12px 12px 0 0", padding: "1.2rem", boxSizing: "border-box" });
       card.setAttribute("role", "dialog");
-      card.append(make("strong", `${config.appId} 申请向你发送以下通知`));
+      card.append(make("strong", `${name} 申请向你发送以下通知`));
       const who = make("select", "", { display: "block", margin: ".6rem 0", width: "100%" });
       who.id = "sandbox-person";
       for (const one of people) {
@@ -114,7 +128,8 @@
         option.selected = one.person_id === person;
         who.append(option);
       }
-      card.append(who);
+      // The phone is in somebody's hand.
+      if (!(framed && person)) card.append(who);
       const boxes = items.map((item) => {
         const label = make("label", "", { display: "block" });
         const box = make("input");
@@ -182,7 +197,7 @@
         this.tell("error", { errCode: offered.errCode, errMsg: offered.errMsg });
         return;
       }
-      const results = await popup(offered.items);
+      const results = await popup(offered.name, offered.items);
       if (results) {
         let done;
         try {

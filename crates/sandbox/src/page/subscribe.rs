@@ -18,6 +18,8 @@ const SCENE_LIMIT: u32 = 10_000;
 /// What a link to the page asks for.
 struct Request<'a> {
     appid: &'a str,
+    /// What people call the account.
+    name: String,
     template_id: &'a str,
     scene: u32,
     redirect_url: &'a str,
@@ -55,6 +57,7 @@ impl<'a> Request<'a> {
         }
         Ok(Self {
             appid,
+            name: account.shown_name(),
             template_id,
             scene,
             redirect_url,
@@ -99,7 +102,7 @@ pub(super) async fn show(
          <form method=\"post\">\
          <button class=\"main\" name=\"decision\" value=\"confirm\">同意 Confirm</button>\
          <button name=\"decision\" value=\"cancel\">取消 Cancel</button></form>",
-        escape(request.appid),
+        escape(&request.name),
         request.scene,
         escape(&nickname.unwrap_or_default()),
     );

@@ -179,6 +179,12 @@ impl Account {
         }
     }
 
+    /// What people call it; the appid where it has no name.
+    pub(crate) fn shown_name(&self) -> String {
+        let name = self.settings.read().name.clone();
+        name.unwrap_or_else(|| self.appid.to_string())
+    }
+
     /// Who the openid is, or `None` for a stranger.
     pub(crate) fn recipient(&self, book: &Book, openid: &str) -> Option<Recipient> {
         if let Some(index) = book.by_openid.get(openid) {

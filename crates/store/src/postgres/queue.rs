@@ -10,6 +10,7 @@ use hongyan_domain::grant::Use;
 use hongyan_domain::message::{Priority, State};
 use hongyan_domain::port::{Batch, QueueDepth, QueueStore, Settled, StoreError};
 use hongyan_domain::{AccountId, MessageId};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::fault::{Fault, Outcome};
@@ -96,6 +97,25 @@ impl QueueStore for PostgresStore {
         Ok(())
     }
 
+    async fn bring_forward(
+        &self,
+        account: AccountId,
+        put_off_until: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let at = put_off_until.as_millisecond();
+        let moved = self
+            .link
+            .run(
+                |db, _| async move { bring_forward(&db, account, at, limit, self.by_hand()).await },
+            )
+            .await?;
+        if moved > 0 {
+            self.tell(Topic::Due, account.0);
+        }
+        Ok(moved)
+    }
+
     async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError> {
         self.link
             .look(|db| async move { expire(&db, limit, self.by_hand()).await })
@@ -141,6 +161,32 @@ async fn release(db: &Db, ids: &[Uuid], tokens: &[i64], by_hand: Option<i64>) ->
     accounts.sort_unstable();
     accounts.dedup();
     Ok(accounts)
+}
+
+async fn bring_forward(
+    db: &Db,
+    account: AccountId,
+    at: i64,
+    limit: usize,
+    by_hand: Option<i64>,
+) -> Outcome<usize> {
+    let forward = db
+        .prepare_cached(concat!(
+            "-- queue.bring_forward\n\
+             UPDATE work w SET due_at = ",
+            now!("$4"),
+            " FROM (SELECT w.id FROM work w \
+                WHERE w.account = $1 AND w.band >= 0 AND w.due_at = $2 AND w.claimed_at IS NULL \
+                AND NOT EXISTS (SELECT FROM message m WHERE m.id = w.id AND m.send_at = $2) \
+                LIMIT $3 FOR UPDATE OF w SKIP LOCKED) late \
+             WHERE w.account = $1 AND w.id = late.id"
+        ))
+        .await?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let moved = db
+        .execute(&forward, &[&account.0, &at, &limit, &by_hand])
+        .await?;
+    Ok(usize::try_from(moved).unwrap_or(usize::MAX))
 }
 
 /// Where a claim ended without a settlement its token is used up too, so that

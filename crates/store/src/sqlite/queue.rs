@@ -70,6 +70,17 @@ impl QueueStore for SqliteStore {
             .await
     }
 
+    async fn bring_forward(
+        &self,
+        account: AccountId,
+        put_off_until: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let (at, now) = (millis(put_off_until), millis(self.clock.now()));
+        self.write(limit, move |db| bring_forward(db, account, at, limit, now))
+            .await
+    }
+
     async fn expire(&self, limit: usize) -> Result<Vec<MessageId>, StoreError> {
         let now = millis(self.clock.now());
         // Mostly there are none, which a reader can tell.
@@ -282,6 +293,23 @@ fn release(db: &Connection, held: &[(MessageId, i64)], now: i64) -> Outcome<()> 
         }
     }
     Ok(())
+}
+
+fn bring_forward(
+    db: &Connection,
+    account: AccountId,
+    at: i64,
+    limit: usize,
+    now: i64,
+) -> Outcome<usize> {
+    let mut forward = db.prepare_cached(
+        "-- queue.bring_forward\n\
+         UPDATE work SET due_at = ?3 WHERE seq IN (\
+            SELECT w.seq FROM work w JOIN message m ON m.seq = w.seq \
+            WHERE w.account = ?1 AND w.band >= 0 AND w.due_at = ?2 \
+            AND w.claimed_at IS NULL AND m.send_at IS NOT ?2 LIMIT ?4)",
+    )?;
+    Ok(forward.execute(params![account.0, at, now, limit.cast_signed()])?)
 }
 
 fn depths(db: &Connection) -> Outcome<Vec<QueueDepth>> {

@@ -46,6 +46,7 @@ async fn show_that_they_changed(store: &dyn Store, kit: &Kit) {
     store.change_account(account, &settings).await.unwrap();
     look().await;
     let parked = Parked {
+        kinds: Vec::new(),
         until: kit.now(),
         errcode: 45009,
         errmsg: String::new(),
@@ -212,6 +213,7 @@ async fn remember_what_was_learned(store: &dyn Store, kit: &Kit) {
     let later = after(kit.now(), Duration::from_secs(60));
     let state = AccountState {
         parked: Some(Parked {
+            kinds: Vec::new(),
             until: later,
             errcode: 45009,
             errmsg: "reach max".to_owned(),

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use hongyan_domain::clock::after;
+use hongyan_domain::delivery::Decision;
 use hongyan_domain::message::{Priority, State, Status};
 use hongyan_domain::port::{QueueDepth, Store};
 
@@ -19,6 +20,7 @@ cases! {
     ends_what_is_too_late_and_not_held,
     leaves_what_is_less_urgent,
     counts_what_is_due,
+    brings_forward_what_was_put_off_until_just_then,
 }
 
 async fn hands_out_what_is_due(store: &dyn Store, kit: &Kit) {
@@ -305,4 +307,41 @@ async fn counts_what_is_due(store: &dyn Store, kit: &Kit) {
     let claimed = store.claim(account, 2, LEASE, Priority::Low).await.unwrap();
     assert_eq!(claimed.claimed.len(), 2);
     assert_eq!(count(Priority::Low, 100).await, 5);
+}
+
+async fn brings_forward_what_was_put_off_until_just_then(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let other = kit.account(store, "mp").await;
+    let (midnight, later) = (after(kit.now(), LEASE * 2), after(kit.now(), LEASE * 3));
+    let mut put_off = Vec::new();
+    for (of, at) in [
+        (account, midnight),
+        (account, midnight),
+        (account, midnight),
+        (account, later),
+        (other, midnight),
+    ] {
+        let id = kit.queue(store, of).await;
+        let claimed = kit.claim_one(store, of).await;
+        let hold = kit.settlement(&claimed, Vec::new(), Decision::RetryAt { at });
+        store.settle([hold].into()).await.unwrap();
+        put_off.push(id);
+    }
+    // Its caller wants it at that time.
+    kit.queue_with(store, account, |message| message.send_at = Some(midnight))
+        .await;
+    let moved = async |limit| store.bring_forward(account, midnight, limit).await.unwrap();
+    assert_eq!(moved(2).await, 2);
+    assert_eq!(moved(2).await, 1);
+    assert_eq!(moved(2).await, 0);
+    let batch = store
+        .claim(account, 10, LEASE, Priority::Low)
+        .await
+        .unwrap();
+    let mut due: Vec<_> = batch.claimed.iter().map(|it| it.message.id).collect();
+    due.sort_unstable();
+    assert_eq!(due, put_off[..3]);
+    assert_eq!(batch.next_due_at, Some(midnight));
+    let others = store.claim(other, 10, LEASE, Priority::Low).await.unwrap();
+    assert!(others.claimed.is_empty());
 }

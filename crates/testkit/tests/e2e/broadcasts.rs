@@ -231,6 +231,54 @@ async fn what_breaks_rules_is_said_before_anybody_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_shows_what_everybody_would_get_and_makes_nothing() {
+    let app = TestApp::start().await;
+    let mut nameless = recipient("oC", "");
+    nameless.fields = None;
+    let list = vec![
+        recipient("oA", "张三"),
+        recipient("oB", &"长".repeat(21)),
+        nameless,
+    ];
+    let mut wanted = broadcast(&app, to(list));
+    wanted.url = Some("https://a.example/{{ openid }}".to_owned());
+    let preview = app.client.preview_broadcast(&wanted).await.unwrap();
+    assert!(!preview.valid);
+    assert_eq!(preview.violations, []);
+    let [fine, long, nameless] = preview.people.as_slice() else {
+        panic!("{:?}", preview.people);
+    };
+    assert!(fine.check.valid);
+    assert_eq!(fine.who, "oA");
+    assert_eq!(fine.check.preview[0].value, "张三");
+    let opens = fine.check.opens.as_ref().unwrap();
+    assert_eq!(opens.url.as_deref(), Some("https://a.example/oA"));
+    // What is wrong is shown beside the card it would make, as far as there is one.
+    assert_eq!(long.check.violations[0].rule, "too_long");
+    assert_eq!(long.check.preview[0].value, "长".repeat(21));
+    assert_eq!(nameless.check.violations[0].rule, "template");
+    assert!(nameless.check.preview.is_empty());
+
+    wanted.audience = uploaded();
+    assert!(app.client.preview_broadcast(&wanted).await.unwrap().valid);
+    // What is wrong for everybody is said once, and so is what is no broadcast at all.
+    wanted.audience = to(vec![recipient("oA", "张三")]);
+    wanted.data = Some(data(&[("thing1", "{{ name }}"), ("time2", "soon")]));
+    let preview = app.client.preview_broadcast(&wanted).await.unwrap();
+    assert_eq!(preview.violations[0].pointer, "/data/time2/value");
+    assert_eq!(preview.people[0].check.violations, []);
+    wanted.name = String::new();
+    let preview = app.client.preview_broadcast(&wanted).await.unwrap();
+    assert_eq!(preview.violations[0].pointer, "/name");
+    wanted.audience = to(vec![recipient("oA", "张三"); 101]);
+    let preview = app.client.preview_broadcast(&wanted).await.unwrap();
+    assert_eq!(preview.violations[0].rule, "count");
+
+    let made = app.client.broadcasts(None, &PageQuery::default()).await;
+    assert_eq!(made.unwrap().items.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_thousands_is_told_once_each() {
     let app = TestApp::start().await;
     let openids = people(&app, 2500);

@@ -27,6 +27,10 @@ async fn what_wechat_changes_is_told_with_those_it_concerns() {
     app.client.sync_templates("oa").await.unwrap();
     app.send_and_pump(&app.message()).await;
     app.send_and_pump(&app.message()).await;
+    let used = app.client.template_senders("oa", &app.template).await;
+    let used = used.unwrap().items;
+    assert_eq!((used.len(), used[0].messages), (1, 2));
+    assert!(used[0].key_name.is_some(), "{used:?}");
     let token = app.client.access_token("oa").await.unwrap().access_token;
     let body = json!({ "template_id": app.template });
     let path = "/cgi-bin/template/del_private_template";

@@ -35,4 +35,5 @@ mod tokens;
 mod traces;
 mod waiting;
 mod web;
+mod webhooks;
 mod windows;

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use hongyan_api::{
-    AccountQuota, ChangeAccount, HealthStatus, Message, MessageBatch, Priority, Quota, Status,
-    WaitingFor,
+    AccountQuota, ChangeAccount, HealthStatus, Kind, Message, MessageBatch, Priority, Quota,
+    Status, WaitingFor,
 };
 use hongyan_domain::clock::{Clock, after};
+use hongyan_sandbox::Action;
 use hongyan_testkit::TestApp;
 use hongyan_testkit::scrape::Scrape;
 use serde_json::json;
@@ -135,6 +136,42 @@ async fn a_used_up_day_is_cleared_on_purpose_alone() {
     let (status, problem) = app.raw("POST", path, r#"{"confirm": true}"#).await;
     assert_eq!((status, problem["errcode"].as_i64()), (502, Some(48006)));
     assert!(problem["diagnosis"]["fix"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_an_allowance_of_its_own_is_sent_all_the_same() {
+    let app = TestApp::start().await;
+    app.sandbox.set_quota(&app.oa, SEND, 1).unwrap();
+    send_many(&app, 30).await;
+    let health = app.account("oa").await.health;
+    assert_eq!(health.status, HealthStatus::Parked);
+    assert_eq!(health.kinds, [Kind::Template]);
+    // Templates that wait keep no others waiting, slow as the account may be.
+    let slow = ChangeAccount {
+        rate_per_second: Some(Some(1)),
+        ..ChangeAccount::default()
+    };
+    app.client.change_account("oa", &slow).await.unwrap();
+    app.pump().await;
+    assert_eq!(app.account("oa").await.health.kinds, [Kind::Template]);
+    send_many(&app, 10).await;
+    let content = "在吗".to_owned();
+    app.perform("oa", Action::SendText { content }).await;
+    let answer = app.service_message("oa", "您好");
+    app.advance(Duration::from_secs(2));
+    let answer = app.send_and_pump(&answer).await;
+    assert_eq!(answer.status, Status::Accepted, "{answer:?}");
+    let waiting = app.send_and_pump(&app.message()).await;
+    assert_eq!(waiting.attempt_count, 0);
+    assert_eq!(waiting.waiting.unwrap().reason, WaitingFor::AccountParked);
+    // More of the day at once, not only at midnight.
+    app.client.clear_quota("oa").await.unwrap();
+    app.sandbox.set_quota(&app.oa, SEND, 1000).unwrap();
+    for _ in 0..60 {
+        app.advance(Duration::from_secs(1));
+        app.pump().await;
+    }
+    assert_eq!(app.get(&waiting.id).await.status, Status::Accepted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

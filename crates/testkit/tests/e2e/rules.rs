@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hongyan_api::rule::RuleSet;
+use hongyan_api::rule::{Answer, RuleSet, TryOutcome, TryRules};
 use hongyan_sandbox::{Action, CallbackOutcome, InboxKind, Shown};
 use hongyan_testkit::TestApp;
 use serde_json::{Value, json};
@@ -286,5 +286,81 @@ async fn rules_may_be_a_toml_file() {
     assert_eq!(
         (status, problem["code"].as_str()),
         (400, Some("invalid_toml"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_tried_without_anybody_seeing_it() {
+    let app = TestApp::calling_back().await;
+    answer_with(
+        &app,
+        "oa",
+        json!({"rules": [{"name": "kept", "when": {"text": {"regex": "^no (\\d+)$"}}, "reply": {"type": "text", "content": "{{1}} of {{openid}}"}}]}),
+    )
+    .await;
+    let text = |text: &str| TryRules {
+        text: Some(text.to_owned()),
+        openid: Some("oSomebody".to_owned()),
+        ..TryRules::default()
+    };
+    let kept = app
+        .client
+        .try_reply_rules("oa", &text("no 7"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (kept.outcome, kept.rule.as_deref(), kept.index),
+        (TryOutcome::Rule, Some("kept"), Some(0))
+    );
+    let said = Answer::Text {
+        content: "7 of oSomebody".to_owned(),
+    };
+    assert_eq!(kept.reply, Some(said));
+    let nothing = app
+        .client
+        .try_reply_rules("oa", &text("else"))
+        .await
+        .unwrap();
+    assert_eq!((nothing.outcome, nothing.reply), (TryOutcome::None, None));
+
+    // A draft is tried instead, and changes nothing.
+    let draft = json!({"rules": [
+        {"name": "night", "when": {"between": {"from": "22:00", "until": "08:00"}}, "reply": {"type": "nothing"}},
+        {"name": "scan", "when": {"event": "SCAN"}, "reply": {"type": "text", "content": "{{scene}}"}},
+    ], "default": {"type": "text", "content": "?"}});
+    let draft: RuleSet = serde_json::from_value(draft).unwrap();
+    let mut scan = TryRules {
+        rules: Some(draft),
+        event: Some("scan".to_owned()),
+        key: Some("shop-12".to_owned()),
+        at: Some("2026-11-20T04:00:00Z".parse().unwrap()),
+        ..TryRules::default()
+    };
+    let tried = app.client.try_reply_rules("oa", &scan).await.unwrap();
+    let said = Answer::Text {
+        content: "shop-12".to_owned(),
+    };
+    assert_eq!((tried.index, tried.reply), (Some(1), Some(said)));
+    scan.at = Some("2026-11-20T15:00:00Z".parse().unwrap());
+    let at_night = app.client.try_reply_rules("oa", &scan).await.unwrap();
+    assert_eq!(
+        (at_night.rule.as_deref(), at_night.reply),
+        (Some("night"), Some(Answer::Nothing))
+    );
+    assert_eq!(reply(&app, "no 8").await.split(' ').next(), Some("8"));
+
+    let path = "/v1/accounts/oa/reply-rules/try";
+    let wrong = json!({"rules": {"rules": [{"name": "", "reply": {"type": "nothing"}}]}});
+    let (status, problem) = app.raw("POST", path, wrong.to_string()).await;
+    assert_eq!(
+        (status, &problem["violations"][0]["pointer"]),
+        (422, &json!("/rules/rules/0/name"))
+    );
+    let (status, problem) = app
+        .raw("POST", path, json!({"openid": ""}).to_string())
+        .await;
+    assert_eq!(
+        (status, &problem["violations"][0]["pointer"]),
+        (422, &json!("/openid"))
     );
 }

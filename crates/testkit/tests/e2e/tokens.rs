@@ -228,6 +228,10 @@ async fn a_check_asks_at_once_and_says_what_to_do() {
         step.fix.as_deref().unwrap().contains("127.0.0.1"),
         "{step:?}"
     );
+    assert!(
+        step.fix_zh.as_deref().unwrap().contains("把 127.0.0.1"),
+        "{step:?}"
+    );
     let patch: hongyan_sandbox::AccountPatch =
         serde_json::from_value(json!({"ip_allowlist": []})).unwrap();
     app.sandbox.update_account(&app.oa, patch).unwrap();

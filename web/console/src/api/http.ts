@@ -25,6 +25,11 @@ export class ApiError extends Error {
     super(problem.detail ?? problem.title ?? code);
   }
 
+  /** What is wrong and what to do, in one of both languages. */
+  sentence(lang: 'zh' | 'en'): string {
+    return (lang === 'zh' && this.problem.detail_zh) || this.message;
+  }
+
   get violations(): Violation[] {
     return this.problem.violations ?? [];
   }
@@ -96,6 +101,17 @@ export async function call<T>(method: string, url: string, options: Options = {}
 
 export const get = <T>(url: string, query?: Query, signal?: AbortSignal) =>
   call<T>('GET', url, { ...(query ? { query } : {}), ...(signal ? { signal } : {}) });
+/** All of a list, for those that are short by their nature. */
+export async function getAll<T>(url: string, query: Query = {}): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const page: Page<T> = await get<Page<T>>(url, { limit: 200, ...query, cursor });
+    all.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return all;
+}
 export const post = <T>(url: string, body?: unknown, query?: Query) =>
   call<T>('POST', url, { body, ...(query ? { query } : {}) });
 export const put = <T>(url: string, body: unknown, query?: Query) => call<T>('PUT', url, { body, ...(query ? { query } : {}) });

@@ -48,6 +48,9 @@ export function refusals(steps: readonly Step[]): { code: number; count: number;
   return [...counts].map(([code, count]) => ({ code, count, share: count / all })).sort((a, b) => b.count - a.count || a.code - b.code);
 }
 
+/** How many messages of an account are still to be sent. */
+export const openOf = (stats: Schema['AccountStats']): number => stats.queue.reduce((sum, one) => sum + one.open, 0);
+
 /** A round number at or above the greatest, for the top of an axis. */
 export function axisTop(greatest: number): number {
   if (greatest <= 4) return 4;
@@ -58,12 +61,21 @@ export function axisTop(greatest: number): number {
 
 export type Quota = Schema['Quota'];
 
+/** Below this, a forecast from the last minute says nothing about the day. */
+const NOTABLE = 0.1;
+const share = (quota: Quota) => (quota.limit ? quota.used / quota.limit : 0);
+
+/** When an allowance is used up, where that can be told; `null` = not today. */
+export const endOf = (quota: Quota): string | null => (share(quota) > NOTABLE ? (quota.forecast.exhausted_at ?? null) : null);
+
+/** The scarcest first. */
+export const byScarcity = (a: Quota, b: Quota): number => share(b) - share(a) || a.path.localeCompare(b.path);
+
 /** The allowances that matter at a glance: for sending, and those that run out; the scarcest first. */
 export function scarceQuotas(quotas: readonly Quota[], most = 4): Quota[] {
-  const share = (quota: Quota) => (quota.limit ? quota.used / quota.limit : 0);
   return quotas
     .filter((one) => typeof one.limit === 'number')
-    .filter((one) => one.path.endsWith('/send') || share(one) > 0.5 || Boolean(one.forecast.exhausted_at))
-    .sort((a, b) => share(b) - share(a))
+    .filter((one) => one.path.endsWith('/send') || share(one) > 0.5 || endOf(one) !== null)
+    .sort(byScarcity)
     .slice(0, most);
 }

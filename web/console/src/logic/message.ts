@@ -43,6 +43,9 @@ export const canCancel = (status: Status) => ['scheduled', 'queued', 'retrying']
 /** Whether something is still to come of it. */
 export const isOpen = (status: Status) => ['scheduled', 'queued', 'sending', 'retrying'].includes(status);
 
+/** Whether WeChat says of this kind what became of it. */
+export const hasReceipt = (kind: Schema['Kind']) => kind !== 'customer_service' && kind !== 'one_time';
+
 /** Whom it is for, in one text. */
 export function recipient(to: Schema['Recipient']): string {
   return to.openid ?? to.unionid ?? to.user_id ?? '';
@@ -60,6 +63,7 @@ export function receiptKind(status: string): 'success' | 'blocked' | 'system' | 
 export type StoryStep =
   | { at: string; what: 'taken_in' | 'send_at' | 'settled' }
   | { at: string; what: 'attempt'; number: number; attempt: Schema['Attempt'] }
+  | { at: string; what: 'left'; left: Schema['LeftRoute'] }
   | { at: string; what: 'receipt'; receipt: Schema['Receipt'] };
 
 /** All that happened to a message, by time. */
@@ -69,6 +73,7 @@ export function story(message: Message): StoryStep[] {
   (message.attempts ?? []).forEach((attempt, index) =>
     steps.push({ at: attempt.at, what: 'attempt', number: index + 1, attempt }),
   );
+  (message.routes_left ?? []).forEach((left) => steps.push({ at: left.at, what: 'left', left }));
   // Other ends are told by the attempt before them.
   if (message.settled_at && ['expired', 'canceled', 'unknown'].includes(message.status)) {
     steps.push({ at: message.settled_at, what: 'settled' });
@@ -96,7 +101,7 @@ export function reasonOf(message: Message, lang: 'zh' | 'en'): Reason | null {
   if (diagnosis) {
     return { text: zh ? diagnosis.meaning_zh : diagnosis.meaning, fix: zh ? diagnosis.fix_zh : diagnosis.fix };
   }
-  if (message.waiting) return { text: message.waiting.detail, fix: null };
+  if (message.waiting) return { text: (zh && message.waiting.detail_zh) || message.waiting.detail, fix: null };
   if (last?.errmsg && last.outcome !== 'accepted') return { text: last.errmsg, fix: null };
   return null;
 }

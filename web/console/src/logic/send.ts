@@ -1,10 +1,12 @@
 // From a form to a message of the API, and to what one would write oneself.
 
 import type { Schema } from '../api/http';
+import { contentOf, type Msgtype } from './content';
 
 export type Kind = Schema['Kind'];
 export type NewMessage = Schema['NewMessage'];
 export type Template = Schema['Template'];
+type Way = Omit<Schema['Fallback'], 'to'>;
 
 /** What an account can send, the usual first. */
 export function kindsOf(account: Schema['AccountKind']): readonly Kind[] {
@@ -13,29 +15,44 @@ export function kindsOf(account: Schema['AccountKind']): readonly Kind[] {
     : ['template', 'notification', 'one_time', 'customer_service'];
 }
 
-export interface SendForm {
+/** What a message says, apart from who is told and when. */
+export interface WayForm {
+  account: string;
   kind: Kind;
-  toWhat: 'openid' | 'unionid' | 'user_id';
-  to: string;
   templateId: string;
   /** By the template's keys. */
   values: Record<string, string>;
-  /** Body of a one-time subscription or of a customer-service message. */
+  /** A one-time subscription's text. */
   text: string;
   title: string;
   scene: string;
   url: string;
   appid: string;
   page: string;
-  reference: string;
-  /** As the browser's control has it: local, without a zone. */
-  sendAt: string;
+  /** Which version of the mini program a tap opens; empty = the one people use. */
+  state: '' | Schema['MiniProgramState'];
+  /** A customer-service message's body: its type, and its parts by WeChat's names. */
+  msgtype: Msgtype;
+  parts: Record<string, string>;
 }
 
-export const emptyForm = (): SendForm => ({
-  kind: 'template',
-  toWhat: 'openid',
-  to: '',
+export interface SendForm extends WayForm {
+  toWhat: 'openid' | 'unionid' | 'user_id';
+  to: string;
+  reference: string;
+  /** As the browser's control has them: local, without a zone. */
+  sendAt: string;
+  expiresAt: string;
+  priority: Schema['Priority'];
+  truncate: boolean;
+  resend: boolean;
+  /** Further ways to the person, in order. */
+  ways: WayForm[];
+}
+
+export const emptyWay = (account: Schema['Account']): WayForm => ({
+  account: account.name,
+  kind: kindsOf(account.kind)[0] ?? 'template',
   templateId: '',
   values: {},
   text: '',
@@ -44,44 +61,77 @@ export const emptyForm = (): SendForm => ({
   url: '',
   appid: '',
   page: '',
-  reference: '',
-  sendAt: '',
+  state: '',
+  msgtype: 'text',
+  parts: {},
 });
 
+export const emptyForm = (account: Schema['Account']): SendForm => ({
+  ...emptyWay(account),
+  toWhat: 'openid',
+  to: '',
+  reference: '',
+  sendAt: '',
+  expiresAt: '',
+  priority: 'normal',
+  truncate: false,
+  resend: false,
+  ways: [],
+});
+
+/** What is known of an account that a message names. */
+export interface Known {
+  kind: Schema['AccountKind'];
+  templates: readonly Template[];
+}
+
 /** The message of a form; what is empty is left out. */
-export function messageOf(account: string, form: SendForm, template: Template | null): NewMessage {
-  const message: NewMessage = { account, kind: form.kind, to: { [form.toWhat]: form.to.trim() } };
-  if (form.kind === 'customer_service') {
-    // The description leaves WeChat's body open, which its types cannot say.
-    message.content = { msgtype: 'text', text: { content: form.text } } as unknown as NewMessage['content'];
-  } else {
-    message.template_id = form.templateId.trim();
-    if (form.kind === 'one_time') {
-      message.data = { content: form.text };
-      message.title = form.title;
-      message.scene = Number(form.scene || 0);
-    } else {
-      const keys = template?.fields.map((field) => field.key) ?? Object.keys(form.values);
-      message.data = Object.fromEntries(keys.map((key) => [key, form.values[key] ?? '']));
-    }
-    addLink(message, form);
-  }
+export function messageOf(form: SendForm, known: (account: string) => Known): NewMessage {
+  const { account, kind, ...content } = wayOf(form, known(form.account));
+  const message: NewMessage = { account, kind, to: { [form.toWhat]: form.to.trim() }, ...content };
+  if (form.ways.length > 0) message.fallback = form.ways.map((way) => wayOf(way, known(way.account)));
   if (form.reference.trim()) message.reference = form.reference.trim();
   if (form.sendAt) message.send_at = new Date(form.sendAt).toISOString();
+  if (form.expiresAt) message.expires_at = new Date(form.expiresAt).toISOString();
+  if (form.priority !== 'normal') message.priority = form.priority;
+  if (form.truncate) message.overflow = 'truncate';
+  if (form.resend) message.on_unknown = 'resend';
   return message;
 }
 
-function addLink(message: NewMessage, form: SendForm): void {
+function wayOf(form: WayForm, known: Known): Way {
+  const way: Way = { account: form.account, kind: form.kind };
+  if (form.kind === 'customer_service') {
+    // The description leaves WeChat's body open, which its types cannot say.
+    way.content = contentOf(form.msgtype, form.parts, known.kind) as unknown as Way['content'];
+    return way;
+  }
+  way.template_id = form.templateId.trim();
+  if (form.kind === 'one_time') {
+    way.data = { content: form.text };
+    way.title = form.title;
+    way.scene = Number(form.scene || 0);
+  } else {
+    const template = known.templates.find((one) => one.template_id === form.templateId);
+    const keys = template?.fields.map((field) => field.key) ?? Object.keys(form.values);
+    way.data = Object.fromEntries(keys.map((key) => [key, form.values[key] ?? '']));
+  }
+  addLink(way, form);
+  return way;
+}
+
+function addLink(way: Way, form: WayForm): void {
+  if (form.state && (form.kind === 'subscribe' || form.kind === 'notification')) way.miniprogram_state = form.state;
   if (form.kind === 'subscribe') {
-    if (form.page.trim()) message.page = form.page.trim();
+    if (form.page.trim()) way.page = form.page.trim();
     return;
   }
   if (form.appid.trim()) {
-    message.miniprogram = { appid: form.appid.trim(), ...(form.page.trim() ? { pagepath: form.page.trim() } : {}) };
+    way.miniprogram = { appid: form.appid.trim(), ...(form.page.trim() ? { pagepath: form.page.trim() } : {}) };
   }
   if (form.url.trim()) {
-    if (form.kind === 'notification') message.page = form.url.trim();
-    else message.url = form.url.trim();
+    if (form.kind === 'notification') way.page = form.url.trim();
+    else way.url = form.url.trim();
   }
 }
 
@@ -98,6 +148,12 @@ export function byPointer(violations: readonly Schema['Violation'][], lang: 'zh'
 
 /** Characters as WeChat counts them: those outside the basic plane are one. */
 export const lengthOf = (text: string) => [...text].length;
+
+/** A word that makes a repeat of a request do nothing twice. */
+export function newIdempotencyKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 

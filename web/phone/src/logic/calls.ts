@@ -32,6 +32,29 @@ export function merge(known: readonly Call[], news: readonly Call[], limit: numb
   return [...byNumber.values()].sort((a, b) => b.number - a.number).slice(0, limit);
 }
 
+/** What a call is about, as far as its body tells. */
+export interface About {
+  openid: string;
+  templateId: string;
+  /** Of a push: its event or type, and the text or key in it. */
+  what: string;
+}
+
+export function about(call: Call): About {
+  const text = call.plain_body ?? call.body;
+  const value = (name: string): string => {
+    const xml = new RegExp(`<${name}>(?:<!\\[CDATA\\[)?([^<\\]]*)`).exec(text)?.[1];
+    return xml ?? new RegExp(`"${name}"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`).exec(text)?.[1] ?? '';
+  };
+  if (call.direction === 'in') {
+    const asked = new URLSearchParams(call.query).get('openid');
+    return { openid: value('touser') || asked || '', templateId: value('template_id'), what: '' };
+  }
+  const type = value('MsgType');
+  const what = type === 'event' ? [value('Event'), value('EventKey')] : [type, value('Content')];
+  return { openid: value('FromUserName'), templateId: '', what: what.filter(Boolean).join(' ') };
+}
+
 /** JSON and XML with lines and indents; anything else as it is. */
 export function pretty(text: string): string {
   const trimmed = text.trim();

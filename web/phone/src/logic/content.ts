@@ -112,18 +112,26 @@ export function body(item: Item): Body {
   }
 }
 
-export type Piece = { text: string } | { text: string; url: string };
+export type Piece = { text: string } | { text: string; url: string } | { text: string; mini: string; path: string };
 
-/** A text with the links in it apart: `<a href>`, as WeChat allows, and addresses. */
+/** A link as WeChat allows it: to a page, or to a mini program with a page for old phones. */
+function link(attributes: string, text: string): Piece {
+  const value = (name: string) => new RegExp(`${name}=["']?([^"'\\s]+)`, 'i').exec(attributes)?.[1] ?? '';
+  const mini = value('data-miniprogram-appid');
+  if (mini) return { text, mini, path: value('data-miniprogram-path') };
+  const url = value('href');
+  return /^https?:/i.test(url) ? { text, url } : { text };
+}
+
+/** A text with the links in it apart: `<a>`, and addresses. */
 export function pieces(whole: string): Piece[] {
   const found: Piece[] = [];
-  const pattern = /<a\s[^>]*?href=["']?([^"'>\s]+)["']?[^>]*>(.*?)<\/a>|(https?:\/\/[^\s<>"'，。；）]+)/gis;
+  const pattern = /<a\s([^>]*)>(.*?)<\/a>|(https?:\/\/[^\s<>"'，。；）]+)/gis;
   let at = 0;
   for (const match of whole.matchAll(pattern)) {
     if (match.index > at) found.push({ text: whole.slice(at, match.index) });
-    const url = match[1] ?? match[3] ?? '';
-    const shown = match[2] ?? url;
-    found.push(/^https?:/i.test(url) ? { text: shown, url } : { text: shown });
+    const [, attributes, text, address] = match;
+    found.push(address === undefined ? link(attributes ?? '', text ?? '') : { text: address, url: address });
     at = match.index + match[0].length;
   }
   if (at < whole.length) found.push({ text: whole.slice(at) });

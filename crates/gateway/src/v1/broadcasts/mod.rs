@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod list;
+pub(crate) mod preview;
 pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod skipped;

@@ -140,7 +140,8 @@ pub(super) async fn answer(
             Err(Problem::new(
                 Code::BroadcastState,
                 format!("the broadcast is {}{why}; it cannot be {done}", found.state),
-            ))
+            )
+            .zh(format!("群发当前状态为 {}，不能执行此操作", found.state)))
         }
         Steered::Unfit(_, violations) => Err(Problem::invalid(violations).preceded_by(
             "a sample of the people breaks rules; make the broadcast anew with \"skip_invalid\": true to pass over such people",

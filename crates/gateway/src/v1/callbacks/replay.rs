@@ -37,7 +37,8 @@ pub(crate) async fn replay(
         Replay::NoBackend => Err(Problem::new(
             Code::NoBackend,
             "the account has no backends to send it to",
-        )),
+        )
+        .zh("账号没有配置后端，无处可转发")),
         Replay::NotABackend => Err(Problem::invalid(vec![invalid(
             "/url",
             "not_listed",

@@ -54,14 +54,18 @@ fn operator(operator: &Operator) -> api::Operator {
 fn refused(refusal: ConsoleRefusal, password: &'static str) -> Problem {
     let sentence = refusal.to_string();
     match refusal {
-        ConsoleRefusal::NotTheLink => Problem::new(Code::NotTheLink, sentence),
-        ConsoleRefusal::Wrong => Problem::new(Code::WrongPassword, sentence),
+        ConsoleRefusal::NotTheLink => Problem::new(Code::NotTheLink, sentence)
+            .zh("设置链接无效或已经用过；可以在服务器上使用 hongyan operators create"),
+        ConsoleRefusal::Wrong => Problem::new(Code::WrongPassword, sentence)
+            .zh("登录名或密码不正确；管理员可以重设密码，也可以在服务器上使用 hongyan operators"),
         ConsoleRefusal::TooManyFailures { retry_after } => {
-            Problem::new(Code::TooManyFailures, sentence).retry_after(
-                u32::try_from(retry_after.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .max(1),
-            )
+            Problem::new(Code::TooManyFailures, sentence)
+                .zh("该登录名或来源地址失败次数过多，请稍后再试")
+                .retry_after(
+                    u32::try_from(retry_after.as_secs())
+                        .unwrap_or(u32::MAX)
+                        .max(1),
+                )
         }
         ConsoleRefusal::WeakPassword => Problem::invalid(vec![invalid(
             password,

@@ -75,6 +75,7 @@ fn welcome(outsider: &Outsider, signed_in: &SignedIn) -> Result<Response, Proble
             id: operator.id.to_string(),
             name: operator.name.to_string(),
             scopes: scopes_of(&[operator.role.scope()]),
+            phone_url: outsider.settings().phone_url.clone(),
         })?,
     );
     let seconds = hongyan_domain::console::SESSION_LIFE.as_secs();
@@ -103,6 +104,7 @@ pub(crate) async fn show(caller: Caller<CanRead>, query: Query) -> Result<Respon
         id: caller.key_id().to_string(),
         name: caller.name().to_owned(),
         scopes: scopes_of(caller.scopes()),
+        phone_url: caller.settings().phone_url.clone(),
     })
 }
 

@@ -1,11 +1,11 @@
 use axum::response::Response;
 use hongyan_api::{CreatedKey, NewKey};
-use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use http::StatusCode;
 
 use crate::convert::key;
 use crate::extract::{Caller, CanAdmin, Creation, Query};
 use crate::problem::{Code, Problem};
-use crate::v1::{body_of, replay, respond};
+use crate::v1::{body_of, replay, respond, secret};
 
 /// Makes a key. Its text is in this answer and nowhere else.
 #[utoipa::path(
@@ -49,11 +49,4 @@ pub(crate) async fn create(
     let once = request.keep(&caller, StatusCode::CREATED.as_u16(), &body);
     caller.engine().add_key(&made, once).await?;
     Ok(secret(respond(StatusCode::CREATED, body)))
-}
-
-fn secret(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

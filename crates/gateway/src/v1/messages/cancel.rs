@@ -36,7 +36,8 @@ pub(crate) async fn cancel(
         Cancellation::BeingSent => Err(Problem::new(
             Code::BeingSent,
             "the message is with WeChat at this moment or may have been sent; it cannot be taken back",
-        )),
+        )
+        .zh("消息正在发往微信，或可能已经发出，不能撤回")),
         Cancellation::Over(_) => {
             let now = caller.engine().clock().now();
             let (delivery, _) = caller.delivery(&id).await?;
@@ -44,7 +45,8 @@ pub(crate) async fn cancel(
             Err(Problem::new(
                 Code::AlreadyOver,
                 format!("the message is {status} already"),
-            ))
+            )
+            .zh(format!("消息已经结束，状态为 {status}，不能撤回")))
         }
     }
 }

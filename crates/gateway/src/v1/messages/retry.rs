@@ -40,7 +40,8 @@ pub(crate) async fn retry(
                 format!(
                     "the message is {status}; only failed, undelivered and unknown ones can be sent again"
                 ),
-            ))
+            )
+            .zh(format!("消息状态为 {status}；只有失败、未送达和结果未知的消息可以重新发送")))
         }
     }
 }

@@ -6,7 +6,7 @@ use hongyan_api::Message;
 use super::shown;
 use crate::extract::{Caller, CanRead, Query};
 use crate::problem::Problem;
-use crate::v1::ok;
+use crate::v1::{ok, webhooks};
 
 /// Shows a message with all that happened to it.
 #[utoipa::path(
@@ -24,5 +24,8 @@ pub(crate) async fn show(
     let (delivery, account) = caller
         .delivery(&id.map_or_else(|_| String::new(), |id| id.0))
         .await?;
-    ok(&shown(&caller, delivery, &account).await)
+    let id = delivery.message.id;
+    let mut message = shown(&caller, delivery, &account).await;
+    message.webhooks = Some(webhooks::of_message(&caller, id).await?);
+    ok(&message)
 }

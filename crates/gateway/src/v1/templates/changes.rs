@@ -2,6 +2,7 @@ use axum::response::Response;
 use hongyan_api::{List, PageQuery, TemplateChange};
 use hongyan_domain::port::Page;
 
+use super::key_names;
 use crate::convert::template::change;
 use crate::extract::{AtAccount, CanRead, PageOf, Query};
 use crate::problem::Problem;
@@ -26,8 +27,7 @@ pub(crate) async fn changes(at: AtAccount<CanRead>, mut query: Query) -> Result<
     let engine = at.caller.engine();
     let found = engine.template_changes(at.account.id, &wanted).await?;
     let found = page.list(found, |(number, _)| number.to_string().into_bytes());
-    let keys = engine.keys().await?;
-    let keys = keys.into_iter().map(|key| (key.id, key.name)).collect();
+    let keys = key_names(engine).await?;
     ok(&List::<TemplateChange> {
         items: found
             .items
