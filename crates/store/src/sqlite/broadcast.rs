@@ -8,11 +8,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::fault::Outcome;
-use super::news::Teller;
 use super::purge::Purge;
 use super::row::{count, large, millis, number, optional_millis, optional_time};
 use crate::codes;
-use crate::webhook::News;
 
 /// The columns [`read`] expects, in a query over `broadcast b`.
 macro_rules! broadcast_columns {
@@ -197,7 +195,6 @@ pub(super) fn move_to(
     problem: Option<&str>,
     at: Timestamp,
     purge: &Purge,
-    now: i64,
 ) -> Outcome<Option<Broadcast>> {
     let from: Vec<u8> = from.iter().map(|state| state.code()).collect();
     let seq: Option<i64> = db
@@ -227,11 +224,7 @@ pub(super) fn move_to(
             .execute([seq])?;
         purge.order();
     }
-    let moved = find(db, id)?;
-    if let Some(broadcast) = &moved {
-        Teller::prepare(db, now)?.tell(|| News::of_broadcast(broadcast, millis(at)))?;
-    }
-    Ok(moved)
+    find(db, id)
 }
 
 /// Removes an account's broadcasts; what they kept is cleared away with its messages.

@@ -16,8 +16,10 @@ use super::broadcast::{self, broadcast_columns};
 use super::credentials::refuse_missing;
 use super::expand::{self, Prepared};
 use super::fault::{Fault, Outcome};
+use super::news::Teller;
 use super::row::millis;
 use super::{SqliteStore, idempotency};
+use crate::webhook::News;
 
 #[async_trait]
 impl BroadcastStore for SqliteStore {
@@ -98,7 +100,11 @@ impl BroadcastStore for SqliteStore {
         let (from, problem) = (from.to_vec(), problem.map(str::to_owned));
         let (purge, now) = (self.purge.clone(), millis(self.clock.now()));
         self.write(1, move |db| {
-            broadcast::move_to(db, id, &from, to, problem.as_deref(), at, &purge, now)
+            let moved = broadcast::move_to(db, id, &from, to, problem.as_deref(), at, &purge)?;
+            if let Some(moved) = &moved {
+                Teller::prepare(db, now)?.tell(|| News::of_broadcast(moved, millis(at)))?;
+            }
+            Ok(moved)
         })
         .await
     }
