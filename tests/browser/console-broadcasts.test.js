@@ -8,7 +8,7 @@ const { ConsoleVisit } = require('./visit');
 
 const PEOPLE = 300;
 
-describe('broadcasts in the console', { timeout: 180_000 }, () => {
+describe('broadcasts in the console', { timeout: 300_000 }, () => {
   let demo, browser, visit, page, openids;
 
   before(async () => {

@@ -190,6 +190,7 @@ describe('menus in the console', { timeout: 180_000 }, () => {
     await dialog.getByRole('heading', { name: '恢复将带来的变更' }).waitFor();
     await visit.accessible('a version of a menu');
     await dialog.getByRole('button', { name: '恢复到此版本' }).click();
+    await dialog.waitFor({ state: 'detached' });
     await onPhone('从前').waitFor();
     assert.equal((await live()).button[0].key, 'ONCE');
   });

@@ -131,7 +131,7 @@ class Demo {
       headers: { Authorization: `Bearer ${this.key}`, 'Content-Type': 'application/json' },
       body: body && JSON.stringify(body),
     });
-    const answer = await response.json();
+    const answer = response.status === 204 ? null : await response.json();
     if (!response.ok) throw new Error(`${method} ${url}: ${JSON.stringify(answer)}`);
     return answer;
   }

@@ -65,9 +65,26 @@ async function liven(demo) {
     ],
   });
   await demo.api('POST', `/accounts/${demo.account.name}/qrcodes`, { scene: 'window-display', name: '橱窗', permanent: true });
+  const broadcast = await announce(demo, template_id);
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
   await card(people[0], '宣纸', { send_at: tomorrow, reference: 'order-1014' });
-  return { refused, rerouted };
+  return { refused, rerouted, broadcast };
+}
+
+/** A broadcast to a good many people that is on its way for a while. */
+async function announce(demo, template_id) {
+  const { appid, name: account } = demo.account;
+  const { openids_url } = await demo.control('POST', '/bulk/people', { appid, count: 1200 });
+  const openids = (await (await fetch(openids_url)).text()).split('\n').filter(Boolean);
+  return demo.api('POST', '/broadcasts', {
+    name: '秋季新品',
+    account,
+    kind: 'template',
+    template_id,
+    data: { thing1: '{{ goods }}', time2: '2026-11-20 10:00' },
+    audience: { recipients: openids.map((openid, nth) => ({ openid, fields: { goods: GOODS[nth % GOODS.length] } })) },
+    rate_per_second: 10,
+  });
 }
 
 module.exports = { liven };

@@ -31,64 +31,90 @@ async function keep(page, name) {
   await session.detach();
 }
 
-/** Until nothing is asked for any more; the stream of happenings never ends. */
-async function settled(page) {
-  await page.locator('main h1').waitFor();
-  await page.waitForLoadState('networkidle').catch(() => undefined);
-  await page.evaluate(() => document.fonts.ready);
+/** How long nothing may be asked for before a page counts as whole. */
+const QUIET_MS = 400;
+
+/** Notes what a page asks for; the stream of happenings never ends and does not count. */
+function watch(page) {
+  let open = 0;
+  let last = Date.now();
+  const counts = (request) => !request.url().includes('/v1/events');
+  const count = (by) => (request) => {
+    if (!counts(request)) return;
+    open += by;
+    last = Date.now();
+  };
+  page.on('request', count(1));
+  page.on('requestfinished', count(-1));
+  page.on('requestfailed', count(-1));
+  return async () => {
+    await page.locator('main h1').waitFor();
+    while (open > 0 || Date.now() - last < QUIET_MS) await page.waitForTimeout(50);
+  };
 }
 
-async function pagesOfConsole(visit) {
-  await visit.go('overview');
-  await settled(visit.page);
-  const links = await visit.page.locator('nav a[href^="#/"]').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
-  return [...new Set(links.map((link) => link.slice(2)))];
+/** A visit that is signed in and goes to whole pages. */
+async function enter(browser, demo, options) {
+  const visit = await ConsoleVisit.open(browser, demo, { viewport: SIZE, ...options });
+  visit.page.setDefaultTimeout(30_000);
+  const settled = watch(visit.page);
+  await visit.signIn();
+  return {
+    visit,
+    page: visit.page,
+    go: async (address) => {
+      // From nothing, so that no other page is taken for it.
+      await visit.page.goto('about:blank');
+      await visit.go(address);
+      await settled();
+    },
+    settled,
+  };
 }
 
 async function takeConsole(browser, demo, life, { locale, suffix }) {
-  const visit = await ConsoleVisit.open(browser, demo, { locale, viewport: SIZE });
-  const { page } = visit;
-  await visit.signIn();
+  const { visit, page, go, settled } = await enter(browser, demo, { locale });
   const take = async (address, name, before = async () => {}) => {
-    await visit.go(address);
-    await settled(page);
+    await go(address);
     await before();
+    await settled();
     await keep(page, `console-${name}${suffix}`);
   };
-  const pages = await pagesOfConsole(visit);
-  for (const one of pages) {
+  await go('overview');
+  const links = page.locator('nav a[href^="#/"]');
+  const pages = await links.evaluateAll((all) => all.map((link) => link.getAttribute('href').slice(2)));
+  for (const one of new Set(pages)) {
+    if (one === 'overview') {
+      await take(one, 'first-steps');
+      await page.locator('section[aria-label] .icon-button').click();
+      await take(one, one, () => page.locator('select.span').selectOption('1'));
+    }
+    if (one !== 'overview' && one !== 'send') await take(one, one);
     // What belongs to one account shows the one with the most in it.
-    await visit.choose(one === 'overview' ? '' : 'demo-oa');
-    await take(one, one.replaceAll('/', '-'), async () => {
-      if (one === 'overview') await page.locator('select.span').selectOption('1');
-      if (one === 'overview') await page.waitForTimeout(400);
-    });
+    if (one === 'overview') await visit.choose(demo.account.name);
   }
-  await visit.choose('demo-oa');
   await take(`send?kind=template&template_id=${demo.template('template')}&openid=${demo.openid}`, 'send', async () => {
     await page.locator('input[name=thing1]').fill('鸿雁传书限定版毛笔');
     await page.locator('input[name=time2]').fill('2026-11-20 10:00');
-    await page.locator('article').first().waitFor();
+    await page.locator('article', { hasText: '鸿雁传书' }).waitFor();
+    await page.locator('.field.invalid').waitFor({ state: 'hidden' });
   });
+  await take(`broadcasts/${life.broadcast.id}`, 'broadcast');
   await take(`messages/${life.refused.id}`, 'message-refused');
   await take(`messages/${life.rerouted.id}`, 'message-rerouted');
-  await take('accounts/demo-oa', 'account');
+  await take(`accounts/${demo.account.name}`, 'account');
   await take('accounts/new', 'account-new');
   await visit.context.close();
 
-  const dark = await ConsoleVisit.open(browser, demo, { locale, viewport: SIZE, colorScheme: 'dark' });
-  await dark.signIn();
+  const dark = await enter(browser, demo, { locale, colorScheme: 'dark' });
   await dark.go('overview');
-  await settled(dark.page);
   await keep(dark.page, `console-dark${suffix}`);
-  await dark.context.close();
+  await dark.visit.context.close();
   const small = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-  const hand = await ConsoleVisit.open(browser, demo, { locale, ...small });
-  await hand.signIn();
+  const hand = await enter(browser, demo, { locale, ...small });
   await hand.go('messages');
-  await settled(hand.page);
   await keep(hand.page, `console-in-the-hand${suffix}`);
-  await hand.context.close();
+  await hand.visit.context.close();
 }
 
 async function takePhone(browser, demo, { locale, suffix, words }) {

@@ -88,7 +88,7 @@ class ConsoleVisit extends Visit {
 
   /** Chooses the account that all pages look at. */
   choose(account) {
-    return this.page.getByRole('combobox', { name: /^(账号|Account)$/ }).selectOption(account);
+    return this.page.getByRole('banner').getByRole('combobox', { name: /^(账号|Account)$/ }).selectOption(account);
   }
 
   async fillSignIn({ name, password }) {

@@ -109,8 +109,8 @@ impl Doctor {
                     StepState::Failed => "failed",
                     StepState::Skipped => "skipped",
                 },
-                detail: step.detail,
-                fix: step.fix,
+                detail: step.detail.en,
+                fix: step.fix.map(|fix| fix.en),
             }));
         }
         opened.store.shutdown().await;

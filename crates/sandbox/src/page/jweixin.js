@@ -117,7 +117,7 @@
     return new Promise((resolve) => {
       const shade = make("div", "", { position: "fixed", inset: "0", zIndex: "2147483647", background: "rgba(0,0,0,.5)", display: "flex", alignItems: "flex-end", justifyContent: "center", font: "16px/1.6 system-ui, sans-serif" });
       shade.id = "sandbox-subscribe";
-      const card = make("div", "", { background: "#fff", color: "#191919", width: "100%", maxWidth: "30rem", borderRadius: "12px 12px 0 0", padding: "1.2rem", boxSizing: "border-box" });
+      const card = make("div", "", { colorScheme: "light", background: "#fff", color: "#191919", width: "100%", maxWidth: "30rem", borderRadius: "12px 12px 0 0", padding: "1.2rem", boxSizing: "border-box" });
       card.setAttribute("role", "dialog");
       card.append(make("strong", `${name} 申请向你发送以下通知`));
       const who = make("select", "", { display: "block", margin: ".6rem 0", width: "100%" });
@@ -146,7 +146,7 @@
         resolve(result);
       };
       const button = (id, text, act, style) => {
-        const node = make("button", text, Object.assign({ width: "48%", margin: ".8rem 1% 0", padding: ".5rem", border: "0", borderRadius: "6px" }, style));
+        const node = make("button", text, Object.assign({ width: "48%", margin: ".8rem 1% 0", padding: ".5rem", border: "0", borderRadius: "6px", background: "#f2f2f2", color: "#191919" }, style));
         node.type = "button";
         node.id = id;
         node.addEventListener("click", act);

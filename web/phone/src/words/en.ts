@@ -114,7 +114,7 @@ export const en = {
   kind_other: 'Message',
   reload: 'Reload',
   page_at: 'Page at {host}',
-  blank_page: 'Blank? Some sites refuse frames: open it in a window above.',
+  blank_page: 'Blank? Some sites refuse frames: use a window.',
   own_window: 'Open in a window',
   window_opened: 'The page is open in a window of its own',
   window_why: 'This site does not let others embed its pages. In the window it is still this person who browses.',

@@ -37,11 +37,11 @@ export function useEditor(account: string) {
     selected.value = null;
   }
   /** Asks WeChat what people see, and begins from that unless there are changes to go on with. */
-  async function load(afresh: boolean) {
+  async function load() {
     error.value = null;
     try {
       live.value = await get<Schema['LiveMenu']>(path`/v1/accounts/${account}/menu`);
-      const before = afresh ? undefined : kept.get(account);
+      const before = kept.get(account);
       takenOver.value = before !== undefined;
       if (before) draft.value = before;
       else show(live.value.menu);
@@ -49,5 +49,11 @@ export function useEditor(account: string) {
       error.value = problem;
     }
   }
-  return { live, draft, shown, selected, error, takenOver, menu, changed, foreign, wrong, show, load };
+  /** What was just applied is what people see: WeChat need not be asked. */
+  function adopt(version: Schema['MenuVersion']) {
+    live.value = { source: version.menu ? 'api' : 'none', menu: version.menu ?? null, version: version.version };
+    takenOver.value = false;
+    show(version.menu);
+  }
+  return { live, draft, shown, selected, error, takenOver, menu, changed, foreign, wrong, show, load, adopt };
 }

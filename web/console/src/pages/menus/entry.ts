@@ -6,7 +6,7 @@ export default {
   label: { en: 'Menus', zh: '自定义菜单' },
   icon: 'menus',
   group: 'people',
-  order: 50,
+  order: 32,
   accountKind: 'official_account',
   component: () => import('./Menus.vue'),
 } satisfies PageEntry;

@@ -97,7 +97,7 @@ export const words = {
     bound: 'Bound: messages reach the person by this id.',
     take_over: 'Take it over',
     remark: 'Remark',
-    remark_edit: 'Edit the remark',
+    remark_edit: 'Edit remark',
     bytes: '{count} of {most} bytes',
     blacklist_look: 'Ask WeChat',
     blacklist_on: 'On the blacklist',
