@@ -17,7 +17,7 @@ pub(super) struct Messages {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// The newest first
-    List(List),
+    List(Box<List>),
     /// One message with every call to WeChat
     Show(One),
     /// Send a message again that failed, was not delivered, or is unknown

@@ -285,7 +285,7 @@ async fn are_counted(store: &dyn Store, kit: &Kit) {
     assert!(store.webhook_depths().await.unwrap().is_empty());
     let id = kit.listening(store, |_| {}).await;
     kit.listening(store, |webhook| {
-        webhook.events = vec![EventType::GrantChanged]
+        webhook.events = vec![EventType::GrantChanged];
     })
     .await;
     fail(kit, store, account, 1).await;
@@ -345,7 +345,7 @@ async fn ping(store: &dyn Store, kit: &Kit) {
     assert_eq!((ping.event, ping.account), (EventType::Ping, None));
     assert_eq!(ping.subject, Subject::Nothing);
     assert_eq!((ping.at, ping.due_at), (kit.now(), Some(kit.now())));
-    assert_eq!(told(store, id).await, [ping.clone()]);
+    assert_eq!(told(store, id).await, std::slice::from_ref(&ping));
     assert!(told(store, other).await.is_empty());
     assert_eq!(claim(store).await[0].delivery.id, ping.id);
     let off = WebhookChange {

@@ -88,7 +88,7 @@ async fn are_kept_whole(store: &dyn Store, kit: &Kit) {
 async fn change_part_by_part(store: &dyn Store, kit: &Kit) {
     let id = kit
         .listening(store, |webhook| {
-            webhook.events = vec![EventType::MessageFailed]
+            webhook.events = vec![EventType::MessageFailed];
         })
         .await;
     kit.advance(60);

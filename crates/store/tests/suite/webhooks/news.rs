@@ -49,7 +49,7 @@ async fn every_end_of_a_message_is_told(store: &dyn Store, kit: &Kit) {
             (0, Some(at), &None)
         );
         let of_message = store.webhook_deliveries_of(id).await.unwrap();
-        assert_eq!(of_message, [told.clone()]);
+        assert_eq!(of_message, std::slice::from_ref(told));
     }
 }
 
@@ -188,7 +188,7 @@ async fn answers_that_count_are_told(store: &dyn Store, kit: &Kit) {
     let account = kit.account(store, "oa").await;
     let webhook = kit
         .listening(store, |webhook| {
-            webhook.events = vec![EventType::GrantChanged]
+            webhook.events = vec![EventType::GrantChanged];
         })
         .await;
     let consent = kit.consent(account, "oPerson");
