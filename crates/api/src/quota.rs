@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::account::{AccountKind, Health};
+use crate::account::{AccountKind, Health, TokenRefreshes};
 use crate::message::Priority;
 
 /// How long an allowance lasts.
@@ -111,6 +111,8 @@ pub struct AccountStats {
     pub quotas: Vec<Quota>,
     /// How often its allowances were cleared.
     pub clearings: Clearings,
+    /// How often its token was asked for today (Beijing).
+    pub token_refreshes: TokenRefreshes,
 }
 
 /// How the accounts fare.

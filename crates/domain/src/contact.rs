@@ -179,6 +179,10 @@ pub struct Sighting {
     pub unionid: Option<UnionId>,
     /// What became of following. An older word does not undo a newer one.
     pub follow: Option<Follow>,
+    /// Whether that they follow is only to be seen from what they did (who writes to an
+    /// official account follows it). It does not say that they began then, unless they
+    /// had stopped before.
+    pub follow_is_implied: bool,
     /// The scene of the code by which they came.
     pub scene: Option<String>,
     /// When.
@@ -193,6 +197,7 @@ impl Sighting {
             openid,
             unionid: None,
             follow: None,
+            follow_is_implied: false,
             scene: None,
             at,
         }

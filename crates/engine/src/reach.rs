@@ -101,7 +101,11 @@ impl Engine {
         Ok(found)
     }
 
-    async fn openids(&self, who: &ReachWho) -> Result<HashMap<AccountId, OpenId>, StoreError> {
+    /// A person's openid at each account that knows them.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub async fn openids(&self, who: &ReachWho) -> Result<HashMap<AccountId, OpenId>, StoreError> {
         let mut openids = HashMap::new();
         let mut unionid = None;
         match who {

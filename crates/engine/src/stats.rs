@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hongyan_domain::AccountId;
 use hongyan_domain::account::Account;
 use hongyan_domain::message::Kind;
-use hongyan_domain::port::{QueueDepth, StoreError};
+use hongyan_domain::port::{QueueDepth, RefreshCount, StoreError};
 use jiff::Timestamp;
 
 use crate::Engine;
@@ -27,6 +27,8 @@ pub struct AccountStats {
     pub sends_per_minute: u64,
     /// Its allowances.
     pub quotas: QuotaReport,
+    /// How often its token was asked for today (Beijing).
+    pub refreshes: RefreshCount,
 }
 
 impl Engine {
@@ -47,6 +49,7 @@ impl Engine {
         let mut stats = Vec::with_capacity(accounts.len());
         for account in accounts {
             let quotas = self.quotas(&account).await?;
+            let refreshes = self.refreshes_today(account.id).await?;
             let is_send = |path: &str| Kind::ALL.iter().any(|kind| calls::path(*kind) == path);
             stats.push(AccountStats {
                 depths: depths
@@ -63,6 +66,7 @@ impl Engine {
                     .map(|line| line.per_minute)
                     .sum(),
                 quotas,
+                refreshes,
                 account,
             });
         }

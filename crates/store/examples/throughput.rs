@@ -129,7 +129,7 @@ async fn main() {
 
     let begin = Instant::now();
     let unknown = MessageFilter {
-        openid: Some("oNobody".parse().unwrap()),
+        openids: Some(vec!["oNobody".parse().unwrap()]),
         ..MessageFilter::default()
     };
     let found = store

@@ -94,9 +94,15 @@ pub struct MessageFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub status: Option<Status>,
-    /// Only this recipient.
+    /// Only this recipient. Give at most one of `openid`, `unionid` and `user_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
+    /// Only this recipient, at every account that knows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+    /// Only this recipient, by the caller's own id, at every account that knows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
     /// Only this reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,

@@ -65,8 +65,8 @@ pub struct MessageFilter {
     pub kind: Option<Kind>,
     /// Only this status.
     pub status: Option<Status>,
-    /// Only this recipient.
-    pub openid: Option<OpenId>,
+    /// Only these recipients: a person has an openid at each account.
+    pub openids: Option<Vec<OpenId>>,
     /// Only this reference.
     pub reference: Option<String>,
     /// Only messages that WeChat accepted before this time and said nothing about

@@ -47,9 +47,11 @@ pub(super) fn effects(
         cause,
         at,
     };
+    let begins = begins_to_follow(inbound);
     let seen = |follow, scene: Option<&str>| {
         Effect::Seen(Sighting {
             follow,
+            follow_is_implied: follow == Some(Follow::Following) && !begins,
             scene: scene.map(str::to_owned),
             ..Sighting::of(person.clone(), at)
         })

@@ -5,6 +5,7 @@ use hongyan_domain::account::{
     Account, AccountKind, AccountName, AccountSettings, CallbackKeys, CallbackSettings,
     DEFAULT_MAX_IN_FLIGHT, Illness, LARGEST_MAX_IN_FLIGHT, TokenMode,
 };
+use hongyan_domain::port::RefreshCount;
 use hongyan_domain::template::Violation;
 use hongyan_engine::{CheckReport, StepState};
 use hongyan_wechat::callback::EncodingAesKey;
@@ -296,6 +297,13 @@ fn plain_health(status: api::HealthStatus) -> api::Health {
         seen_ip: None,
         next_try_at: None,
         kinds: Vec::new(),
+    }
+}
+
+pub(crate) fn token_refreshes(count: RefreshCount) -> api::TokenRefreshes {
+    api::TokenRefreshes {
+        today: count.used,
+        foreign_today: count.foreign,
     }
 }
 

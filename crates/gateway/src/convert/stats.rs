@@ -6,6 +6,8 @@ use hongyan_domain::message::Priority;
 use hongyan_domain::quota::CLEARINGS_A_MONTH;
 use hongyan_engine::{AccountStats, QuotaLine, QuotaReport};
 
+use super::account::token_refreshes;
+
 /// What an account may still do today.
 pub(crate) fn account_quota(account: &Account, report: QuotaReport) -> api::AccountQuota {
     api::AccountQuota {
@@ -42,6 +44,7 @@ pub(crate) fn account_stats(stats: AccountStats, health: api::Health) -> api::Ac
         pace: stats.pace,
         sends_per_minute: stats.sends_per_minute,
         clearings: clearings(stats.quotas.clearings),
+        token_refreshes: token_refreshes(stats.refreshes),
         quotas: stats.quotas.lines.into_iter().map(quota).collect(),
     }
 }

@@ -328,6 +328,16 @@ async fn searches_find_what_fits_page_by_page() {
     assert_eq!(search("").await.len(), 5);
     assert_eq!(search("reference=r1").await.len(), 2);
     assert_eq!(search("openid=o3").await.len(), 1);
+    let user = json!({"openids": {"demo-oa": "o4"}});
+    app.put(&key, "/v1/users/42", &user).await.is(200);
+    let of_user = search("user_id=42").await;
+    assert_eq!(of_user.len(), 1);
+    assert_eq!(of_user[0]["to"]["openid"], "o4");
+    assert_eq!(search("user_id=43").await.len(), 0);
+    assert_eq!(search("unionid=uNobody").await.len(), 0);
+    app.get(&key, "/v1/messages?user_id=42&openid=o4")
+        .await
+        .problem(400, "invalid_query");
     assert_eq!(
         search("status=queued&kind=template&account=demo-oa")
             .await

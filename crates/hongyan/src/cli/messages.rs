@@ -17,7 +17,7 @@ pub(super) struct Messages {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// The newest first
-    List(List),
+    List(Box<List>),
     /// One message with every call to WeChat
     Show(One),
     /// Send a message again that failed, was not delivered, or is unknown
@@ -40,6 +40,12 @@ struct List {
     /// Only this recipient
     #[arg(long, allow_hyphen_values = true)]
     openid: Option<String>,
+    /// Only this recipient, wherever they are known, by the id over linked accounts
+    #[arg(long, allow_hyphen_values = true, conflicts_with = "openid")]
+    unionid: Option<String>,
+    /// Only this recipient, wherever they are known, by your own id
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, conflicts_with_all = ["openid", "unionid"])]
+    user_id: Option<String>,
     /// Only this reference
     #[arg(long, allow_hyphen_values = true)]
     reference: Option<String>,
@@ -102,6 +108,8 @@ impl List {
             kind: self.kind,
             status: self.status,
             openid: self.openid,
+            unionid: self.unionid,
+            user_id: self.user_id,
             reference: self.reference,
             errcode: self.errcode,
             no_receipt_after_minutes: self.no_receipt_after,

@@ -76,11 +76,13 @@ impl Seen {
     fn add(&mut self, sighting: &Sighting) {
         let at = millis(sighting.at);
         let follow = sighting.follow.unwrap_or_default();
+        let goes_on = sighting.follow_is_implied && self.follow != Follow::Unfollowed;
         if follow != Follow::Unknown && Some(at) >= self.followed_at.max(self.unfollowed_at) {
             self.follow = follow;
         }
         match follow {
             Follow::Unknown => {}
+            Follow::Following if goes_on => {}
             Follow::Following => self.followed_at = self.followed_at.max(Some(at)),
             Follow::Unfollowed => self.unfollowed_at = self.unfollowed_at.max(Some(at)),
         }
@@ -130,11 +132,15 @@ impl Sightings {
                  ON CONFLICT (account, openid) DO UPDATE SET \
                     unionid = coalesce(excluded.unionid, c.unionid), \
                     follow = CASE WHEN excluded.follow <> 0 \
-                        AND greatest(excluded.followed_at, excluded.unfollowed_at) \
-                            >= coalesce(greatest(c.followed_at, c.unfollowed_at), \
-                                excluded.followed_at, excluded.unfollowed_at) \
+                        AND coalesce(coalesce(greatest(excluded.followed_at, \
+                                excluded.unfollowed_at), excluded.seen_at) \
+                            >= greatest(c.followed_at, c.unfollowed_at), true) \
                         THEN excluded.follow ELSE c.follow END, \
-                    followed_at = greatest(c.followed_at, excluded.followed_at), \
+                    followed_at = CASE WHEN excluded.follow = 1 \
+                            AND excluded.followed_at IS NULL AND c.follow = 2 \
+                            AND excluded.seen_at >= c.unfollowed_at \
+                        THEN excluded.seen_at \
+                        ELSE greatest(c.followed_at, excluded.followed_at) END, \
                     unfollowed_at = greatest(c.unfollowed_at, excluded.unfollowed_at), \
                     scene = coalesce(excluded.scene, c.scene), \
                     seen_at = greatest(c.seen_at, excluded.seen_at) \

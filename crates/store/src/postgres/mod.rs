@@ -36,6 +36,7 @@ mod menus;
 mod messages;
 mod news;
 mod open;
+mod outgoing;
 mod people;
 mod queue;
 mod quotas;
@@ -52,7 +53,7 @@ mod tally;
 mod template_history;
 mod templates;
 mod tls;
-mod told;
+
 mod tried;
 mod users;
 mod web;

@@ -45,7 +45,7 @@ macro_rules! conditions {
             now!("$12"),
             " THEN 100 ELSE 101 END) \
              AND ($7::bigint IS NULL OR coalesce(o.last_errcode, w.last_errcode) = $7) \
-             AND ($8::text IS NULL OR m.openid = $8) \
+             AND ($8::text[] IS NULL OR m.openid = ANY($8)) \
              AND ($9::text IS NULL OR m.reference = $9) \
              AND ($10::bigint IS NULL OR m.created_at >= $10) \
              AND ($11::bigint IS NULL OR m.created_at < $11) \
@@ -212,7 +212,8 @@ macro_rules! spans {
 
 const OF_PERSON: &str = spans!(
     "of_person",
-    "hashtextextended(m.openid, 0) = hashtextextended($8::text COLLATE \"C\", 0)"
+    "hashtextextended(m.openid, 0) = ANY(ARRAY(\
+        SELECT hashtextextended(one COLLATE \"C\", 0) FROM unnest($8::text[]) one))"
 );
 const OF_REFERENCE: &str = spans!(
     "of_reference",
@@ -229,7 +230,7 @@ struct Question<'a> {
     kind: Option<i16>,
     status: Option<i16>,
     errcode: Option<i64>,
-    openid: Option<std::borrow::Cow<'a, str>>,
+    openids: Option<Vec<std::borrow::Cow<'a, str>>>,
     reference: Option<std::borrow::Cow<'a, str>>,
     created_after: Option<i64>,
     created_before: Option<i64>,
@@ -255,7 +256,10 @@ impl<'a> Question<'a> {
             kind: filter.kind.map(codes::kind_code),
             status: filter.status.map(status_code),
             errcode: filter.errcode,
-            openid: filter.openid.as_ref().map(|id| text(id.as_str())),
+            openids: filter
+                .openids
+                .as_ref()
+                .map(|ids| ids.iter().map(|id| text(id.as_str())).collect()),
             reference: filter.reference.as_deref().map(text),
             created_after,
             created_before,
@@ -274,7 +278,7 @@ impl<'a> Question<'a> {
             &self.kind,
             &self.status,
             &self.errcode,
-            &self.openid,
+            &self.openids,
             &self.reference,
             &self.created_after,
             &self.created_before,
@@ -298,7 +302,7 @@ pub(super) async fn search(
     if filter.reference.is_some() {
         return in_spans(db, OF_REFERENCE, &question, page.after).await;
     }
-    if filter.openid.is_some() {
+    if filter.openids.is_some() {
         return in_spans(db, OF_PERSON, &question, page.after).await;
     }
     if let Some(after) = page.after {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::fault::Fault;
 use super::row::millis;
 use super::webhook::Sealed;
-use super::{PostgresStore, idempotency, told, webhook};
+use super::{PostgresStore, idempotency, outgoing, webhook};
 use crate::webhook::{DeliveryRow, by_endpoint, seal_former, seal_secret};
 
 #[async_trait]
@@ -92,7 +92,7 @@ impl WebhookStore for PostgresStore {
 
     async fn ping_webhook(&self, id: WebhookId) -> Result<WebhookDelivery, StoreError> {
         self.link
-            .run(|db, _| async move { told::ping(&db, id, self.by_hand()).await })
+            .run(|db, _| async move { outgoing::ping(&db, id, self.by_hand()).await })
             .await?
             .understand()
     }
@@ -106,7 +106,7 @@ impl WebhookStore for PostgresStore {
         let (claimed, webhooks) = self
             .link
             .look(|db| async move {
-                let claimed = told::claim(&db, each, busy, lease, self.by_hand()).await?;
+                let claimed = outgoing::claim(&db, each, busy, lease, self.by_hand()).await?;
                 let webhooks = match claimed.as_slice() {
                     [] => Vec::new(),
                     _ => webhook::all(&db).await?,
@@ -126,7 +126,7 @@ impl WebhookStore for PostgresStore {
         self.link
             .run(|db, again| async move {
                 // Where the token is used up the second time, the first try did it.
-                Ok(told::settle(&db, id, lease_token, posted).await? || again)
+                Ok(outgoing::settle(&db, id, lease_token, posted).await? || again)
             })
             .await
     }
@@ -139,7 +139,7 @@ impl WebhookStore for PostgresStore {
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
         let rows = self
             .link
-            .look(|db| async move { told::list(&db, webhook, filter, page).await })
+            .look(|db| async move { outgoing::list(&db, webhook, filter, page).await })
             .await?;
         rows.into_iter().map(DeliveryRow::understand).collect()
     }
@@ -150,7 +150,7 @@ impl WebhookStore for PostgresStore {
     ) -> Result<Option<WebhookDelivery>, StoreError> {
         let row = self
             .link
-            .look(|db| async move { told::one(&db, id).await })
+            .look(|db| async move { outgoing::one(&db, id).await })
             .await?;
         row.map(DeliveryRow::understand).transpose()
     }
@@ -161,7 +161,7 @@ impl WebhookStore for PostgresStore {
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
         let rows = self
             .link
-            .look(|db| async move { told::of_message(&db, message).await })
+            .look(|db| async move { outgoing::of_message(&db, message).await })
             .await?;
         rows.into_iter().map(DeliveryRow::understand).collect()
     }
@@ -171,7 +171,7 @@ impl WebhookStore for PostgresStore {
         id: WebhookDeliveryId,
     ) -> Result<WebhookDelivery, StoreError> {
         self.link
-            .run(|db, _| async move { told::retry(&db, id, self.by_hand()).await })
+            .run(|db, _| async move { outgoing::retry(&db, id, self.by_hand()).await })
             .await?
             .understand()
     }
@@ -184,14 +184,14 @@ impl WebhookStore for PostgresStore {
     ) -> Result<usize, StoreError> {
         self.link
             .run(|db, _| async move {
-                told::retry_failed(&db, webhook, millis(since), limit, self.by_hand()).await
+                outgoing::retry_failed(&db, webhook, millis(since), limit, self.by_hand()).await
             })
             .await
     }
 
     async fn webhook_depths(&self) -> Result<Vec<WebhookDepth>, StoreError> {
         self.link
-            .look(|db| async move { told::depths(&db).await })
+            .look(|db| async move { outgoing::depths(&db).await })
             .await
     }
 
@@ -201,7 +201,7 @@ impl WebhookStore for PostgresStore {
         limit: usize,
     ) -> Result<usize, StoreError> {
         self.link
-            .look(|db| async move { told::forget(&db, millis(before), limit).await })
+            .look(|db| async move { outgoing::forget(&db, millis(before), limit).await })
             .await
     }
 }

@@ -25,6 +25,7 @@ mod menus;
 mod messages;
 mod news;
 mod open;
+mod outgoing;
 mod people;
 mod purge;
 mod queue;

@@ -354,6 +354,8 @@ pub(super) fn see(db: &Connection, account: AccountId, sighting: &Sighting) -> O
     let at = millis(sighting.at);
     let follow = sighting.follow.unwrap_or_default();
     let when = |wanted: Follow| (follow == wanted).then_some(at);
+    // That they follow without a word since when: only seen from what they did.
+    let began = when(Follow::Following).filter(|_| !sighting.follow_is_implied);
     db.prepare_cached(
         "-- people.see\n\
          INSERT INTO contact AS c (account, openid, unionid, follow, followed_at, unfollowed_at, \
@@ -364,8 +366,11 @@ pub(super) fn see(db: &Connection, account: AccountId, sighting: &Sighting) -> O
             follow = iif(excluded.follow <> 0 \
                 AND excluded.seen_at >= max(coalesce(c.followed_at, excluded.seen_at), \
                     coalesce(c.unfollowed_at, excluded.seen_at)), excluded.follow, c.follow), \
-            followed_at = max(coalesce(excluded.followed_at, c.followed_at), \
-                coalesce(c.followed_at, excluded.followed_at)), \
+            followed_at = iif(excluded.follow = 1 AND excluded.followed_at IS NULL AND c.follow = 2 \
+                    AND excluded.seen_at >= c.unfollowed_at, \
+                excluded.seen_at, \
+                max(coalesce(excluded.followed_at, c.followed_at), \
+                    coalesce(c.followed_at, excluded.followed_at))), \
             unfollowed_at = max(coalesce(excluded.unfollowed_at, c.unfollowed_at), \
                 coalesce(c.unfollowed_at, excluded.unfollowed_at)), \
             scene = coalesce(excluded.scene, c.scene), \
@@ -376,7 +381,7 @@ pub(super) fn see(db: &Connection, account: AccountId, sighting: &Sighting) -> O
         sighting.openid.as_str(),
         sighting.unionid.as_ref().map(UnionId::as_str),
         follow.code(),
-        when(Follow::Following),
+        began,
         when(Follow::Unfollowed),
         sighting.scene,
         at,

@@ -12,6 +12,7 @@ use hongyan_domain::MessageId;
 use hongyan_domain::delivery::Delivery;
 use hongyan_domain::message::{Kind, State, Status};
 use hongyan_domain::port::{MessageFilter, Page};
+use hongyan_wechat::OpenId;
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -189,19 +190,22 @@ fn streams(
     first: i64,
     last: i64,
 ) -> Outcome<Vec<Stream>> {
-    let with_term = |field, text: &str| {
+    let with_terms = |field, texts: &[&str]| {
         // The words of the newest span are not entered yet.
         let newest: Option<i64> = db
             .prepare_cached("-- search.newest\nSELECT max(seq) FROM message")?
             .query_one([], |row| row.get(0))?;
         let newest = term::span(newest.unwrap_or(0));
         let entered = term::span(last).min(newest - 1);
-        let key = vec![term::span(first), entered, term::hash(field, text)];
-        let unentered = Stream {
+        let mut streams = vec![Stream {
             from: term::messages(newest).0,
             ..Stream::new(ALL, Vec::<i64>::new())
-        };
-        Ok(vec![unentered, Stream::new(WITH_TERM, key)])
+        }];
+        streams.extend(texts.iter().map(|text| {
+            let key = vec![term::span(first), entered, term::hash(field, text)];
+            Stream::new(WITH_TERM, key)
+        }));
+        Ok(streams)
     };
     let by_account = |sql: &'static str, key: i64| {
         accounts
@@ -209,10 +213,11 @@ fn streams(
             .map(move |&account| Stream::new(sql, vec![account, key]))
     };
     if let Some(reference) = &filter.reference {
-        return with_term(Field::Reference, reference);
+        return with_terms(Field::Reference, &[reference.as_str()]);
     }
-    if let Some(openid) = &filter.openid {
-        return with_term(Field::OpenId, openid.as_str());
+    if let Some(openids) = &filter.openids {
+        let openids: Vec<&str> = openids.iter().map(OpenId::as_str).collect();
+        return with_terms(Field::OpenId, &openids);
     }
     if let Some(broadcast) = &filter.broadcast {
         let key = vec![broadcast.as_bytes().to_vec()];
@@ -293,16 +298,13 @@ fn fitting(
             return Ok(None);
         }
     }
-    let is_text = |column: usize, wanted: &str| {
-        Ok::<_, Fault>(
-            row.get_ref(column)?
-                .as_str_or_null()
-                .map_err(rusqlite::Error::from)?
-                == Some(wanted),
-        )
+    let text = |column: usize| {
+        let stored = row.get_ref(column)?.as_str_or_null();
+        Ok::<_, Fault>(stored.map_err(rusqlite::Error::from)?)
     };
-    if let Some(openid) = &filter.openid
-        && !is_text(at::OPENID, openid.as_str())?
+    if let Some(openids) = &filter.openids
+        && let stored = text(at::OPENID)?
+        && !openids.iter().any(|one| stored == Some(one.as_str()))
     {
         return Ok(None);
     }
@@ -314,7 +316,7 @@ fn fitting(
         return Ok(None);
     }
     if let Some(reference) = &filter.reference
-        && !is_text(at::REFERENCE, reference)?
+        && text(at::REFERENCE)? != Some(reference.as_str())
     {
         return Ok(None);
     }

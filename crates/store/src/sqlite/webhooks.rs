@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::fault::Fault;
 use super::row::millis;
 use super::webhook::{self, Sealed};
-use super::{SqliteStore, idempotency, retention};
+use super::{SqliteStore, idempotency, outgoing, retention};
 use crate::webhook::{DeliveryRow, by_endpoint, seal_former, seal_secret};
 
 #[async_trait]
@@ -86,7 +86,7 @@ impl WebhookStore for SqliteStore {
 
     async fn ping_webhook(&self, id: WebhookId) -> Result<WebhookDelivery, StoreError> {
         let now = millis(self.clock.now());
-        self.write(1, move |db| webhook::ping(db, id, now))
+        self.write(1, move |db| outgoing::ping(db, id, now))
             .await?
             .understand()
     }
@@ -102,7 +102,7 @@ impl WebhookStore for SqliteStore {
         let busy = busy.to_vec();
         // Mostly nothing is due, which a reader can tell.
         let ready = self
-            .read(move |db| webhook::rooms(db, each, &busy, now))
+            .read(move |db| outgoing::rooms(db, each, &busy, now))
             .await?;
         if ready.is_empty() {
             return Ok(Vec::new());
@@ -111,7 +111,7 @@ impl WebhookStore for SqliteStore {
             ready.iter().map(|(row, room)| (row.id, *room)).collect();
         let rows = rooms.iter().map(|(_, room)| room).sum();
         let claimed = self
-            .write(rows, move |db| webhook::claim(db, &rooms, now, until))
+            .write(rows, move |db| outgoing::claim(db, &rooms, now, until))
             .await?;
         let webhooks = ready.into_iter().map(|(row, _)| row).collect();
         Ok(by_endpoint(&self.seal, webhooks, claimed))
@@ -124,7 +124,7 @@ impl WebhookStore for SqliteStore {
         posted: &Posted,
     ) -> Result<bool, StoreError> {
         let posted = posted.clone();
-        self.write(1, move |db| webhook::settle(db, id, lease_token, &posted))
+        self.write(1, move |db| outgoing::settle(db, id, lease_token, &posted))
             .await
     }
 
@@ -136,7 +136,7 @@ impl WebhookStore for SqliteStore {
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
         let (filter, page) = (*filter, *page);
         let rows = self
-            .read(move |db| webhook::list(db, webhook, filter, page))
+            .read(move |db| outgoing::list(db, webhook, filter, page))
             .await?;
         rows.into_iter().map(DeliveryRow::understand).collect()
     }
@@ -145,7 +145,7 @@ impl WebhookStore for SqliteStore {
         &self,
         id: WebhookDeliveryId,
     ) -> Result<Option<WebhookDelivery>, StoreError> {
-        let row = self.read(move |db| webhook::told(db, id)).await?;
+        let row = self.read(move |db| outgoing::told(db, id)).await?;
         row.map(DeliveryRow::understand).transpose()
     }
 
@@ -153,7 +153,7 @@ impl WebhookStore for SqliteStore {
         &self,
         message: MessageId,
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
-        let rows = self.read(move |db| webhook::told_of(db, message)).await?;
+        let rows = self.read(move |db| outgoing::told_of(db, message)).await?;
         rows.into_iter().map(DeliveryRow::understand).collect()
     }
 
@@ -162,7 +162,7 @@ impl WebhookStore for SqliteStore {
         id: WebhookDeliveryId,
     ) -> Result<WebhookDelivery, StoreError> {
         let now = millis(self.clock.now());
-        self.write(1, move |db| webhook::retry(db, id, now))
+        self.write(1, move |db| outgoing::retry(db, id, now))
             .await?
             .understand()
     }
@@ -175,13 +175,13 @@ impl WebhookStore for SqliteStore {
     ) -> Result<usize, StoreError> {
         let now = millis(self.clock.now());
         self.write(limit, move |db| {
-            webhook::retry_failed(db, webhook, millis(since), limit, now)
+            outgoing::retry_failed(db, webhook, millis(since), limit, now)
         })
         .await
     }
 
     async fn webhook_depths(&self) -> Result<Vec<WebhookDepth>, StoreError> {
-        self.read(webhook::depths).await
+        self.read(outgoing::depths).await
     }
 
     async fn forget_webhook_deliveries(
@@ -190,11 +190,11 @@ impl WebhookStore for SqliteStore {
         limit: usize,
     ) -> Result<usize, StoreError> {
         let old = self
-            .read(move |db| webhook::old(db, millis(before), limit))
+            .read(move |db| outgoing::old(db, millis(before), limit))
             .await?;
         let count = old.len();
         self.write(count.max(1), move |db| {
-            webhook::forget(db, &old)?;
+            outgoing::forget(db, &old)?;
             retention::give_back_space(db)
         })
         .await?;

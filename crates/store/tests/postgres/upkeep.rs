@@ -276,7 +276,7 @@ async fn an_archive_in_months_works_and_loses_one_at_once() {
     let all = kit.search(&store, MessageFilter::default()).await;
     assert_eq!(all, [rest, december, waiting, november]);
     let person = MessageFilter {
-        openid: Some("oPerson".parse().unwrap()),
+        openids: Some(vec!["oPerson".parse().unwrap()]),
         ..Default::default()
     };
     assert_eq!(kit.search(&store, person.clone()).await, all);
@@ -363,7 +363,7 @@ async fn searches_by_person_page_through_many_spans() {
     );
     sent.reverse();
     let filter = MessageFilter {
-        openid: Some("oPerson".parse().unwrap()),
+        openids: Some(vec!["oPerson".parse().unwrap()]),
         ..Default::default()
     };
     for limit in [1, 3, 100] {
@@ -550,7 +550,7 @@ async fn work(store: &PostgresStore, kit: &Kit) {
             ..Default::default()
         },
         MessageFilter {
-            openid: Some("oPerson".parse().unwrap()),
+            openids: Some(vec!["oPerson".parse().unwrap()]),
             created_after: Some(kit.now()),
             ..Default::default()
         },

@@ -320,7 +320,7 @@ async fn go_with_all_they_had(store: &dyn Store, kit: &Kit) {
             ..Default::default()
         },
         MessageFilter {
-            openid: Some("oPerson".parse().unwrap()),
+            openids: Some(vec!["oPerson".parse().unwrap()]),
             ..Default::default()
         },
         MessageFilter {

@@ -262,9 +262,9 @@ async fn is_found_by_its_broadcast(store: &dyn Store, kit: &Kit) {
     let one = [elsewhere.messages[0].id];
     assert_eq!(kit.search(store, of(other)).await, one);
     let mut both = of(other);
-    both.openid = Some(kit.openid("oB"));
+    both.openids = Some(vec![kit.openid("oB")]);
     assert!(kit.search(store, both.clone()).await.is_empty());
-    both.openid = Some(kit.openid("oA"));
+    both.openids = Some(vec![kit.openid("oA")]);
     assert_eq!(kit.search(store, both).await, one);
     let mut accounts = of(id);
     accounts.accounts = Some(vec![AccountId(404)]);

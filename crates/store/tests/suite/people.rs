@@ -10,6 +10,7 @@ use super::{Kit, LEASE, cases};
 cases! {
     are_known_from_what_they_do,
     follow_and_stop,
+    act_without_beginning_to_follow,
     are_linked_over_accounts,
     come_in_pages,
     have_sealed_session_keys,
@@ -65,6 +66,70 @@ async fn are_known_from_what_they_do(store: &dyn Store, kit: &Kit) {
     assert_eq!(see(store, account, &first).await, expected);
     let found = store.contact(account, &expected.openid).await.unwrap();
     assert_eq!(found, Some(expected));
+}
+
+async fn act_without_beginning_to_follow(store: &dyn Store, kit: &Kit) {
+    let account = kit.account(store, "oa").await;
+    let begin = kit.now();
+    let at = |seconds| after(begin, std::time::Duration::from_secs(seconds));
+    let said = |openid, seconds, follow| {
+        let mut sighting = Sighting::of(kit.openid(openid), at(seconds));
+        sighting.follow = Some(follow);
+        sighting
+    };
+    let implied = |openid, seconds| Sighting {
+        follow_is_implied: true,
+        ..said(openid, seconds, Follow::Following)
+    };
+    for (sighting, stands, followed) in [
+        (
+            said("oPerson", 10, Follow::Following),
+            Follow::Following,
+            Some(10),
+        ),
+        (implied("oPerson", 20), Follow::Following, Some(10)),
+        (
+            said("oPerson", 30, Follow::Unfollowed),
+            Follow::Unfollowed,
+            Some(10),
+        ),
+        // What they did before they stopped came late.
+        (implied("oPerson", 25), Follow::Unfollowed, Some(10)),
+        // That they began again was never told.
+        (implied("oPerson", 40), Follow::Following, Some(40)),
+        (implied("oPerson", 50), Follow::Following, Some(40)),
+        // Since when is not known.
+        (implied("oOther", 10), Follow::Following, None),
+        (implied("oOther", 20), Follow::Following, None),
+        (
+            said("oOther", 15, Follow::Following),
+            Follow::Following,
+            Some(15),
+        ),
+    ] {
+        let contact = see(store, account, &sighting).await;
+        assert_eq!(contact.follow, stands, "{sighting:?}");
+        assert_eq!(contact.followed_at, followed.map(at), "{sighting:?}");
+        assert_eq!(contact.seen_at, contact.seen_at.max(sighting.at));
+    }
+    // Together with other words.
+    let effects = [
+        said("oPerson", 60, Follow::Unfollowed),
+        implied("oPerson", 70),
+        implied("oPerson", 80),
+    ]
+    .map(Effect::Seen);
+    kit.told(store, account, &effects).await;
+    let contact = store
+        .contact(account, &kit.openid("oPerson"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(contact.follow, Follow::Following);
+    assert_eq!(
+        (contact.followed_at, contact.unfollowed_at),
+        (Some(at(70)), Some(at(60)))
+    );
 }
 
 async fn follow_and_stop(store: &dyn Store, kit: &Kit) {

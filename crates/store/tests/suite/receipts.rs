@@ -274,7 +274,7 @@ async fn are_missed(store: &dyn Store, kit: &Kit) {
     assert_eq!(find(&|f| f.accounts = Some(vec![quiet])).await, []);
     let person: OpenId = kit.openid("oPerson");
     assert_eq!(
-        find(&|f| f.openid = Some(person.clone())).await,
+        find(&|f| f.openids = Some(vec![person.clone()])).await,
         [nameless, old]
     );
     kit.told(store, account, &[Effect::Receipt(receipt(kit, 1, false))])

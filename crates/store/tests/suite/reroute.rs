@@ -228,7 +228,7 @@ async fn look(store: &dyn Store, kit: &Kit, id: MessageId, oa: AccountId, mp: Ac
         ..MessageFilter::default()
     };
     let to = |openid: &str| MessageFilter {
-        openid: Some(kit.openid(openid)),
+        openids: Some(vec![kit.openid(openid)]),
         ..MessageFilter::default()
     };
     let kind = |kind| MessageFilter {

@@ -26,7 +26,7 @@ async fn takes_what_was_over_long_ago(store: &dyn Store, kit: &Kit) {
         "nothing of the old one is found"
     );
     let by_person = MessageFilter {
-        openid: Some("oPerson".parse().unwrap()),
+        openids: Some(vec!["oPerson".parse().unwrap()]),
         ..MessageFilter::default()
     };
     assert_eq!(kit.search(store, by_person).await, [young]);

@@ -237,7 +237,7 @@ async fn finds_by_person_and_reference(store: &dyn Store, kit: &Kit) {
         })
         .await;
     let by_person = MessageFilter {
-        openid: Some("oOther".parse().unwrap()),
+        openids: Some(vec!["oOther".parse().unwrap()]),
         ..Default::default()
     };
     let by_reference = MessageFilter {
@@ -245,12 +245,21 @@ async fn finds_by_person_and_reference(store: &dyn Store, kit: &Kit) {
         ..Default::default()
     };
     assert_eq!(kit.search(store, by_person.clone()).await, [both, person]);
+    let mut by_persons = by_person.clone();
+    let openids = by_persons.openids.as_mut().unwrap();
+    openids.push("oPerson".parse().unwrap());
+    assert_eq!(
+        kit.search(store, by_persons.clone()).await,
+        [reference, both, person]
+    );
+    by_persons.openids = Some(Vec::new());
+    assert!(kit.search(store, by_persons).await.is_empty());
     assert_eq!(
         kit.search(store, by_reference.clone()).await,
         [reference, both]
     );
     let by_both = MessageFilter {
-        openid: by_person.openid.clone(),
+        openids: by_person.openids.clone(),
         ..by_reference
     };
     assert_eq!(kit.search(store, by_both.clone()).await, [both]);
@@ -335,7 +344,7 @@ async fn finds_what_fits_all_conditions(store: &dyn Store, kit: &Kit) {
         accounts: Some(vec![a]),
         kind: Some(Kind::Template),
         status: Some(Status::Failed),
-        openid: Some("oPerson".parse().unwrap()),
+        openids: Some(vec!["oPerson".parse().unwrap()]),
         no_receipt_since: None,
         errcode: Some(43004),
         created_after: Some(made_at),
@@ -386,7 +395,7 @@ async fn finds_across_many_messages(store: &dyn Store, kit: &Kit) {
         kit.advance(1);
     }
     let filter = MessageFilter {
-        openid: Some("oRare".parse().unwrap()),
+        openids: Some(vec!["oRare".parse().unwrap()]),
         ..Default::default()
     };
     assert_eq!(kit.search(store, filter.clone()).await, reversed(&rare));

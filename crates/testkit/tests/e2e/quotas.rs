@@ -193,6 +193,10 @@ async fn statistics_tell_queue_pace_and_allowance() {
     assert_eq!(names, ["mp", "oa"]);
     let oa = &stats.accounts[1];
     assert_eq!(
+        (oa.token_refreshes.today, oa.token_refreshes.foreign_today),
+        (1, 0)
+    );
+    assert_eq!(
         (oa.queue[0].priority, oa.queue[0].open),
         (Priority::Normal, 1)
     );

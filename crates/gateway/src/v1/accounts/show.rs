@@ -1,5 +1,5 @@
 use axum::response::Response;
-use hongyan_api::{Account, TokenRefreshes};
+use hongyan_api::Account;
 
 use crate::convert::account;
 use crate::extract::{AtAccount, CanRead, Query};
@@ -18,10 +18,7 @@ pub(crate) async fn show(at: AtAccount<CanRead>, query: Query) -> Result<Respons
     let engine = at.caller.engine();
     let refreshes = engine.refreshes_today(at.account.id).await?;
     ok(&Account {
-        token_refreshes: Some(TokenRefreshes {
-            today: refreshes.used,
-            foreign_today: refreshes.foreign,
-        }),
+        token_refreshes: Some(account::token_refreshes(refreshes)),
         ..account::account(
             &at.account,
             engine.illness(&at.account),

@@ -5,6 +5,8 @@ use hongyan_api::{List, Message, MessageFilter as Wanted, PageQuery};
 use hongyan_domain::MessageId;
 use hongyan_domain::message::{Kind, Status};
 use hongyan_domain::port::{MessageFilter, Page};
+use hongyan_engine::ReachWho;
+use hongyan_wechat::OpenId;
 use jiff::Timestamp;
 
 use super::listed;
@@ -27,6 +29,7 @@ pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<
     let account = query.text("account");
     let now = caller.engine().clock().now();
     let mut filter = filter(&mut query, now);
+    let who = person(&mut query);
     let page = PageOf::of(&mut query);
     let after = match &page.after {
         None => None,
@@ -43,6 +46,14 @@ pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<
             Some(caller.accounts().iter().map(|account| account.id).collect())
         }
         None => None,
+    };
+    filter.openids = match who {
+        None => None,
+        Some(Who::OpenId(openid)) => Some(vec![openid]),
+        Some(Who::Linked(who)) => {
+            let known = caller.engine().openids(&who).await?;
+            Some(known.into_values().collect())
+        }
     };
     let found = caller
         .engine()
@@ -70,6 +81,35 @@ pub(crate) async fn search(caller: Caller<CanRead>, mut query: Query) -> Result<
     })
 }
 
+/// Whose messages.
+enum Who {
+    /// Those to this openid, whether it is known or not.
+    OpenId(OpenId),
+    /// Those to a person wherever they are known.
+    Linked(ReachWho),
+}
+
+fn person(query: &mut Query) -> Option<Who> {
+    let openid = query.read("openid", ("an openid", "合法的 openid"));
+    let unionid = query.read("unionid", ("a unionid", "合法的 unionid"));
+    let user_id = query.read("user_id", ("a user id", "合法的用户 id"));
+    match (openid, unionid, user_id) {
+        (None, None, None) => None,
+        (Some(openid), None, None) => Some(Who::OpenId(openid)),
+        (None, Some(unionid), None) => Some(Who::Linked(ReachWho::UnionId(unionid))),
+        (None, None, Some(user_id)) => Some(Who::Linked(ReachWho::UserId(user_id))),
+        _ => {
+            query.wrong(
+                "openid",
+                "one_of",
+                "give at most one of openid, unionid and user_id",
+                "openid、unionid、user_id 最多给出一个",
+            );
+            None
+        }
+    }
+}
+
 fn filter(query: &mut Query, now: Timestamp) -> MessageFilter {
     const TIME: (&str, &str) = (
         "a time such as 2026-11-20T10:00:00Z",
@@ -93,7 +133,7 @@ fn filter(query: &mut Query, now: Timestamp) -> MessageFilter {
             ),
             |text| Status::ALL.into_iter().find(|status| status.as_str() == text),
         ),
-        openid: query.read("openid", ("an openid", "合法的 openid")),
+        openids: None,
         reference: query.text("reference"),
         no_receipt_since: query.read_with(
             "no_receipt_after_minutes",

@@ -119,7 +119,7 @@ pub(super) async fn claim(
          taken AS (\
             UPDATE webhook_delivery d SET due_at = (SELECT now FROM t) + $5::bigint, \
                 lease_token = d.lease_token + 1 \
-            WHERE d.id = ANY(ARRAY(SELECT id FROM due)) RETURNING d.*) \
+            WHERE d.id = ANY(ARRAY(SELECT id FROM due)) AND d.attempts >= 0 RETURNING d.*) \
          SELECT ",
         delivery_columns!(),
         " FROM taken d ORDER BY d.id"
@@ -145,7 +145,7 @@ pub(super) async fn settle(
                 UPDATE webhook_delivery SET due_at = $3, attempts = attempts + 1, \
                     lease_token = lease_token + 1, last_at = $4, last_elapsed_ms = $5, \
                     last_status = $6, last_error = $7 \
-                WHERE id = $1 AND lease_token = $2 RETURNING webhook), \
+                WHERE id = $1 AND attempts >= 0 AND lease_token = $2 RETURNING webhook), \
              followed AS (\
                 UPDATE webhook w SET \
                     failing_since = CASE WHEN $7::text IS NULL THEN NULL \
@@ -197,7 +197,8 @@ macro_rules! find_deliveries {
 pub(super) async fn one(db: &Db, id: WebhookDeliveryId) -> Outcome<Option<DeliveryRow>> {
     let one = find_deliveries!(
         "delivery",
-        "d.id = $1 AND (SELECT NOT w.removed FROM webhook w WHERE w.id = d.webhook)"
+        "d.id = $1 AND d.attempts >= 0 \
+         AND (SELECT NOT w.removed FROM webhook w WHERE w.id = d.webhook)"
     );
     Ok(collect(db, one, &[&delivery_uuid(id)]).await?.pop())
 }
@@ -266,7 +267,8 @@ pub(super) async fn retry(
          UPDATE webhook_delivery d SET due_at = ",
         now!("$2"),
         ", attempts = 0, lease_token = d.lease_token + 1 \
-         WHERE d.id = $1 AND (SELECT NOT w.removed FROM webhook w WHERE w.id = d.webhook) \
+         WHERE d.id = $1 AND d.attempts >= 0 \
+            AND (SELECT NOT w.removed FROM webhook w WHERE w.id = d.webhook) \
          RETURNING ",
         delivery_columns!()
     );
@@ -293,7 +295,7 @@ pub(super) async fn retry_failed(
              UPDATE webhook_delivery d SET due_at = ",
             now!("$4"),
             ", attempts = 0, lease_token = d.lease_token + 1 \
-             WHERE d.id = ANY(ARRAY(SELECT f.id FROM webhook_delivery f WHERE f.webhook = $1 \
+             WHERE d.attempts >= 0 AND d.id = ANY(ARRAY(SELECT f.id FROM webhook_delivery f WHERE f.webhook = $1 \
                 AND f.due_at IS NULL AND f.last_error IS NOT NULL AND f.at >= $2 \
                 ORDER BY f.id LIMIT $3 FOR UPDATE SKIP LOCKED))"
         ))
@@ -337,7 +339,7 @@ pub(super) async fn forget(db: &Db, before: i64, limit: usize) -> Outcome<usize>
     let orphans = db
         .prepare_cached(
             "-- webhooks.orphans\n\
-             DELETE FROM webhook_delivery WHERE id = ANY(ARRAY(\
+             DELETE FROM webhook_delivery WHERE attempts >= 0 AND id = ANY(ARRAY(\
                 SELECT d.id FROM webhook w CROSS JOIN LATERAL (\
                     SELECT d.id FROM webhook_delivery d WHERE d.webhook = w.id \
                     ORDER BY d.id LIMIT $1) d \
@@ -347,8 +349,9 @@ pub(super) async fn forget(db: &Db, before: i64, limit: usize) -> Outcome<usize>
     let old = db
         .prepare_cached(
             "-- webhooks.old\n\
-             DELETE FROM webhook_delivery WHERE id = ANY(ARRAY(\
-                SELECT d.id FROM webhook_delivery d WHERE d.id < $1 AND (d.due_at IS NULL \
+             DELETE FROM webhook_delivery WHERE attempts >= 0 AND id = ANY(ARRAY(\
+                SELECT d.id FROM webhook_delivery d WHERE d.id < $1 AND d.attempts >= 0 \
+                    AND (d.due_at IS NULL \
                     OR (SELECT w.why_disabled IS NOT NULL FROM webhook w WHERE w.id = d.webhook)) \
                 ORDER BY d.id LIMIT $2))",
         )
