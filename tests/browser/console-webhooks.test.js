@@ -88,7 +88,7 @@ describe('webhooks in the console', { timeout: 120_000 }, () => {
     await dialog.getByLabel(/message\.accepted/).check();
     await visit.accessible('form');
     await dialog.getByRole('button', { name: '添加端点' }).click();
-    const secret = await dialog.locator('pre', { hasText: 'whsec_' }).innerText();
+    const secret = await dialog.locator('pre.secret').innerText();
     await visit.accessible('secret');
     await dialog.getByRole('button', { name: '关闭' }).last().click();
 
@@ -96,7 +96,7 @@ describe('webhooks in the console', { timeout: 120_000 }, () => {
     assert.ok(!(await page.content()).includes(secret.trim()));
     await visit.button('测试').click();
     await page.getByText('测试成功').waitFor();
-    await page.getByRole('cell', { name: /webhook\.ping/ }).waitFor();
+    await page.getByRole('cell', { name: /^webhook\.ping/ }).waitFor();
     assert.equal(shop.heard.length, 1);
     assert.ok(verifies(secret.trim(), shop.heard[0]));
     await visit.accessible('endpoint');
@@ -139,7 +139,7 @@ describe('webhooks in the console', { timeout: 120_000 }, () => {
     await visit.button('停用').waitFor();
     await visit.button('更换密钥').click();
     await page.getByRole('dialog').getByRole('button', { name: '生成新密钥' }).click();
-    await page.getByText('whsec_').waitFor();
+    await page.locator('pre.secret', { hasText: 'whsec_' }).waitFor();
     await page.getByRole('dialog').getByRole('button', { name: '关闭' }).last().click();
     await page.getByText('旧密钥有效期至').waitFor();
     page.once('dialog', (asked) => asked.accept());

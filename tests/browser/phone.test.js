@@ -215,7 +215,7 @@ describe('phone', { timeout: 120_000 }, () => {
     let told = sent;
     for (let look = 0; told.status === 'accepted' && look < 200; look++) {
       await page.waitForTimeout(25);
-      told = await demo.api('GET', `/messages/${sent.message_id}`);
+      told = await demo.api('GET', `/messages/${sent.id}`);
     }
     assert.equal(told.status, 'undelivered', JSON.stringify(told));
     await receipts.getByLabel('报告').selectOption('');
@@ -285,7 +285,9 @@ describe('phone', { timeout: 120_000 }, () => {
     await inspect('账号');
     await accessible();
     await page.locator('#theme').click();
-    assert.notEqual(await dark(), 'rgb(15, 17, 19)');
+    await page.waitForFunction(
+      () => getComputedStyle(document.body).backgroundColor !== 'rgb(15, 17, 19)',
+    );
   });
 
   it('fits a real phone', async () => {

@@ -35,15 +35,20 @@
   // Inside the phone the page has a title bar above it.
   const framed = window.parent !== window;
   const tellPhone = (word) => framed && window.parent.postMessage({ jweixin: word }, base);
-  function tellTitle() {
-    tellPhone({ title: document.title || location.host });
-    new MutationObserver(() => tellPhone({ title: document.title || location.host })).observe(document.head, {
+  const tellTitle = () => tellPhone({ title: document.title || location.host });
+  function followTitle() {
+    tellTitle();
+    new MutationObserver(tellTitle).observe(document.head, {
       childList: true, subtree: true, characterData: true,
     });
   }
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", tellTitle);
-  else tellTitle();
-  window.addEventListener("pagehide", () => tellPhone({ title: "" }));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", followTitle);
+  else followTitle();
+  // The phone asks each page that has loaded: one without the JS-SDK does not answer,
+  // and one that goes cannot be relied on to say so.
+  window.addEventListener("message", (event) => {
+    if (event.source === window.parent && event.data?.phone === "title") tellTitle();
+  });
 
   function allowsTag() {
     return status === "ready" && (config.openTagList || []).includes(TAG);

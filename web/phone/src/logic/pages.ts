@@ -43,10 +43,7 @@ export class Trail {
   }
 }
 
-/**
- * What a page in the phone's browser tells it by the sandbox's JS-SDK; without a title it
- * is about to go.
- */
+/** What a page in the phone's browser tells it by the sandbox's JS-SDK. */
 export type PageWord = { title: string } | { close: true };
 
 export function pageWord(data: unknown): PageWord | null {
