@@ -25,7 +25,7 @@ echo "== Python SDK against sandbox and gateway"
 echo "== Node.js SDKs against the sandbox"
 use_recent_node
 node --test --test-reporter=spec tests/compat/node/*.test.js
-echo "== the H5 pages and the phone in a browser"
+echo "== the console, the phone and the H5 pages in a browser"
 node --test --test-reporter=spec tests/browser/*.test.js
 echo "== documents"
 .venv/bin/python scripts/check_docs.py
